@@ -1,0 +1,107 @@
+# Two commands on a fresh machine:
+#   make book                  the book, in _build/html (PROFILE=smoke|laptop|paper, laptop unless told)
+#   make test                  the tests
+# Also: make env, make lint, make clean, make help. Needs Python 3.11 to 3.13, make and a network.
+#
+# A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
+# the pages are built again only when something that they show changed. Both go by content, not by
+# date, so that a fresh clone with a restored _build/exec reruns nothing that is unchanged.
+
+PROFILE  ?= laptop
+PROFILES := $(basename $(notdir $(wildcard notebooks/profiles/*.yaml)))
+ifeq ($(filter $(PROFILE),$(PROFILES)),)
+$(error unknown PROFILE "$(PROFILE)": choose one of $(PROFILES))
+endif
+
+BIN   := .venv/bin
+PY    := $(BIN)/python
+STAMP := .venv/.installed
+EXEC  := _build/exec/$(PROFILE)
+STAGE := _build/stage
+HTML  := _build/html/index.html
+NAMES := $(basename $(notdir $(wildcard notebooks/*.py)))
+DONE  := $(NAMES:%=$(EXEC)/%.ipynb)
+CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml pyproject.toml constraints.txt
+PAGES := book _config.yml _toc.yml constraints.txt $(DONE)
+
+# PyTorch for the CPU alone; PyPI's wheel for Linux brings some 3 GB of CUDA.
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+
+# One place for what notebooks and the book's tools need from their surroundings:
+# our kernel before any other of the user's, none of the user's IPython start-up files, and
+# no remark of the debugger's about frozen modules.
+export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
+export IPYTHONDIR := $(CURDIR)/_build/ipython
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.PHONY: help env book test lint clean FORCE
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+env: $(STAMP)
+
+# PYTHON=... overrides the search for an interpreter.
+$(STAMP): pyproject.toml constraints.txt
+	@python=; for p in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	    if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	    then python=$$p; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make book PYTHON=/path/to/python3.12" >&2; \
+	    exit 1; \
+	fi; \
+	echo "environment: .venv from $$($$python --version)"; \
+	$$python -m venv .venv
+	@index=; if $(PY) -c 'import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)' 2>/dev/null; \
+	then index="--index-url $(TORCH_INDEX)"; fi; \
+	echo "environment: PyTorch for the CPU, from $${index:-pip's own index}"; \
+	$(PY) -m pip install -qq --no-deps $$index "$$(grep '^torch==' constraints.txt)"
+	@echo "environment: the rest, versions of constraints.txt"
+	@$(PY) -m pip install -qq -c constraints.txt -e '.[book,dev]'
+	@$(PY) -c 'import matplotlib.pyplot'  # makes its font cache now, not inside a notebook
+	@touch $@
+
+book: $(HTML)
+	@echo; echo "Pages (profile $(PROFILE)):"
+	@cd _build/html && for page in index.html book/*.html notebooks/*.html; do echo "  $$page"; done
+	@echo "Open file://$(CURDIR)/$(HTML)"
+
+# A key is a hash of contents; its file is rewritten only when the hash changes.
+$(EXEC)/%.key: FORCE | $(STAMP)
+	@$(PY) book/_ext/key.py $@ '$(PROFILE)' notebooks/$*.py $(CODE)
+
+# Run under another name, so that a failed notebook is never taken for a finished one.
+$(EXEC)/%.ipynb: $(EXEC)/%.key
+	@echo "notebook: $* ($(PROFILE))"; start=$$(date +%s); \
+	$(BIN)/jupytext --quiet --to ipynb --output $(EXEC)/$*.in.ipynb notebooks/$*.py && \
+	$(BIN)/papermill -k python3 -f notebooks/profiles/$(PROFILE).yaml --cwd notebooks \
+	    --log-level ERROR --no-request-save-on-cell-execute \
+	    $$([ -t 2 ] && echo --progress-bar || echo --no-progress-bar) \
+	    $(EXEC)/$*.in.ipynb $(EXEC)/$*.run.ipynb && \
+	mv $(EXEC)/$*.run.ipynb $@ && rm $(EXEC)/$*.in.ipynb && \
+	echo "notebook: $* done in $$(($$(date +%s) - start)) s"
+
+_build/pages.key: $(DONE) FORCE | $(STAMP)
+	@$(PY) book/_ext/key.py $@ '$(PROFILE)' $(PAGES)
+
+# All pages each time: Sphinx's partial builds leave old numbers in the prose of other pages.
+$(HTML): _build/pages.key
+	@echo "pages: building"; rm -rf $(STAGE) _build/html && mkdir -p $(STAGE)/notebooks
+	@cp -Rp book $(STAGE)/book && cp -p $(DONE) $(STAGE)/notebooks/
+	@$(BIN)/jupyter-book build $(STAGE) --config $(CURDIR)/_config.yml --toc $(CURDIR)/_toc.yml \
+	    --path-output $(CURDIR) --all -W -n --keep-going >_build/pages.log || \
+	    { rm -rf _build/html; echo "pages: failed; see above and _build/pages.log" >&2; exit 1; }
+
+test: $(STAMP)
+	@$(PY) -m pytest -q
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+clean:
+	rm -rf _build

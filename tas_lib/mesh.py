@@ -1,0 +1,239 @@
+"""The structured mesh of the wall: material coordinates on which points ride.
+
+Nodes (longitudinal, radial, [x, z]) in metres run from the image-left base over the apex to the
+image-right base and from the endocardium to the epicardium (section III: M in R^(T x l x r x 2)).
+Between nodes a point keeps its index coordinates (u, v), u in [0, l - 1] along and v in [0, r - 1]
+across the wall; positions and values are bilinear in them within each cell.
+
+Equal arc lengths along the wall impose the same strain on all of it: the coarse, regularised
+motion of stage 0 (section III-A.1), from which the true motion deviates.
+"""
+
+import numpy as np
+import shapely
+import xarray as xr
+from scipy.interpolate import PchipInterpolator, make_smoothing_spline
+
+from tas_lib.contours import Contours, for_clip, to_metres
+from tas_lib.errors import InputError
+from tas_lib.recording import MESH_DIMS, triangle_areas, validate
+
+SMOOTHING = 0.01  # of a wall's length: detail of this size (Gaussian-equivalent SD) is drawn noise
+APEX_WIDTH = 0.01  # of the apex's distance from the base: points this much nearer still count
+DENSE = 2000  # samples of a wall before it is cut at equal arc lengths
+OFFSET_LIMIT = 0.6  # of the radius of the largest circle that touches the wall at a node
+
+
+def template_mesh(
+    contours: Contours, recording: xr.Dataset, n_longitudinal: int = 36, n_radial: int = 5
+) -> xr.Dataset:
+    """The recording cut to the beat that was drawn, with its mesh (section III-A.1).
+
+    Adds mesh (time, longitudinal, radial, axis) [m] and the attributes ed_frame, es_frame (indices
+    into the cut) and mesh_source. Nodes move between the drawn frames by a cubic that overshoots
+    nowhere, over time rather than frame numbers; the end of the beat need not meet its start. A
+    drawn frame that the reader dropped as a repetition stands for the frame before it, which shows
+    the same image. Raises InputError: another clip, walls that give folds, mesh outside the sector.
+    """
+    for_clip(contours, recording)
+    if n_longitudinal < 4 or n_radial < 2:
+        problem = f"are {n_longitudinal}, {n_radial}"
+        raise InputError("mesh", "n_longitudinal, n_radial", problem, "choose 4, 2 or more")
+    kept = recording["frame"].values
+
+    def index(frame: int) -> int:
+        return int(np.searchsorted(kept, frame, side="right")) - 1
+
+    keys: dict[int, list[np.ndarray]] = {}
+    for k, drawn in enumerate(contours.contours):
+        walls = (to_metres(wall, recording) for wall in (drawn.endo, drawn.epi))
+        where = f"{contours.source}: contours[{k}]"
+        nodes = mesh_from_walls(*walls, n_longitudinal, n_radial, where=where)
+        keys.setdefault(index(drawn.frame), []).append(nodes)
+    at = recording.time.values[list(keys)]
+    path = PchipInterpolator(at, [np.mean(same, axis=0) for same in keys.values()])
+
+    first, last = index(contours.ed_frame), index(contours.last_frame)
+    cut = recording.isel(time=slice(first, last + 1))
+    cut["mesh"] = (MESH_DIMS, path(cut.time.values))
+    cut = cut.assign_coords(
+        time=("time", cut.time.values - cut.time.values[0], cut.time.attrs),
+        longitudinal=np.linspace(0, 1, n_longitudinal),
+        radial=np.linspace(0, 1, n_radial),
+        axis=["x", "z"],
+    )
+    cut.attrs |= {
+        "view": contours.view,
+        "ed_frame": 0,
+        "es_frame": index(contours.es_frame) - first,
+        "mesh_source": f"{contours.author}, {contours.date}: {contours.method}",
+    }
+    return validate(cut, contours.source)
+
+
+def mesh_from_walls(
+    endo: np.ndarray, epi: np.ndarray, n_longitudinal: int, n_radial: int, *, where: str = "walls"
+) -> np.ndarray:
+    """One frame's mesh (n_longitudinal, n_radial, 2) [m] from both walls, (points, 2) [m] each.
+
+    Nodes are equally spaced in arc length from base to apex and from apex to base, and matched
+    between the walls; radial lines are straight. Raises InputError where cells would fold.
+    """
+    inner, outer = (_equal_arcs(wall, n_longitudinal)[:, None] for wall in (endo, epi))
+    depth = np.linspace(0, 1, n_radial)[:, None]
+    mesh = (1 - depth) * inner + depth * outer
+    area = triangle_areas(mesh[None])
+    count = int((area * np.sign(np.median(area)) <= 0).any(axis=-1).sum())
+    if count:
+        problem = f"{count} cells of the mesh between them fold"
+        raise InputError(where, "endo, epi", problem, "draw both walls alike, without sharp bends")
+    return mesh
+
+
+def _equal_arcs(wall: np.ndarray, count: int) -> np.ndarray:
+    """`count` points (count, 2), equally spaced from base to apex and from apex to base."""
+    wall = np.asarray(wall, np.float64)
+    chord = np.append(0, np.cumsum(np.linalg.norm(np.diff(wall, axis=0), axis=1)))
+    # waves of angular frequency w are halved where lam w^4 = 1; by a Gaussian where w sd = 1.18
+    lam = len(wall) * (SMOOTHING / np.sqrt(2 * np.log(2))) ** 4
+    spline = make_smoothing_spline(chord / chord[-1], wall, lam=lam)
+    curve = spline(np.linspace(0, 1, DENSE))
+    step = np.linalg.norm(np.diff(curve, axis=0), axis=1)
+    arc = np.append(0, np.cumsum(step))
+    far = np.linalg.norm(curve - (curve[0] + curve[-1]) / 2, axis=1)
+    weight = np.exp((far / far.max() - 1) / APEX_WIDTH) * np.gradient(arc)
+    apex = (weight * arc).sum() / weight.sum()
+    target = np.interp(np.linspace(0, 1, count), [0, 0.5, 1], [0, apex, arc[-1]])
+    return np.stack([np.interp(target, arc, curve[:, k]) for k in range(2)], axis=-1)
+
+
+def extend(mesh: np.ndarray, width: float) -> np.ndarray:
+    """Add one ring of nodes `width` [m] outside: (..., l, r, 2) -> (..., l + 2, r + 2, 2).
+
+    Walls are offset along their normals, but by no more than a fraction of the radius of the
+    largest circle touching the wall there, so that the narrow apex of the cavity does not fold;
+    bases are moved outwards in parallel. Index coordinates (u, v) become (u + 1, v + 1).
+    """
+    inwards, outwards = (
+        _offset(mesh[..., i, :], mesh[..., i, :] - mesh[..., j, :], width)[..., None, :]
+        for i, j in ((0, -1), (-1, 0))
+    )
+    wide = np.concatenate((inwards, mesh, outwards), axis=-2)
+
+    def base(end: int, beside: int) -> np.ndarray:
+        away = _unit(_unit(mesh[..., end, :, :] - mesh[..., beside, :, :]).mean(axis=-2))
+        return (wide[..., end, :, :] + width * away[..., None, :])[..., None, :, :]
+
+    return np.concatenate((base(0, 1), wide, base(-1, -2)), axis=-3)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def _offset(line: np.ndarray, side: np.ndarray, width: float) -> np.ndarray:
+    """The line (..., n, 2) moved by up to `width` along its normals, towards `side`."""
+    tangent = _unit(np.gradient(line, axis=-2))
+    normal = np.stack((tangent[..., 1], -tangent[..., 0]), axis=-1)
+    normal *= np.sign((normal * side).sum(axis=-1, keepdims=True))
+    gap = line[..., None, :, :] - line[..., :, None, :]
+    ahead = (gap * normal[..., None, :]).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        radius = np.where(ahead > 0, (gap**2).sum(axis=-1) / (2 * ahead), np.inf).min(axis=-1)
+    return line + normal * np.minimum(width, OFFSET_LIMIT * radius)[..., None]
+
+
+def locate(mesh: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Index coordinates (points, 2) of points (points, 2) [m] in one frame (l, r, 2).
+
+    The exact inverse of `carry` (closed form in each cell); NaN outside the mesh.
+    """
+    points = np.asarray(points, np.float64)
+    corners = np.stack((mesh[:-1, :-1], mesh[1:, :-1], mesh[:-1, 1:], mesh[1:, 1:]))
+    corners = corners.reshape(4, -1, 2)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    order = np.argsort(points[:, 0])
+    start, stop = (np.searchsorted(points[order, 0], edge[:, 0]) for edge in (low, high + 1e-12))
+    near = [order[slice(*ends)] for ends in zip(start, stop, strict=True)]
+    near = [
+        i[(points[i, 1] >= a) & (points[i, 1] <= b)]
+        for i, a, b in zip(near, low[:, 1], high[:, 1], strict=True)
+    ]
+    point = np.concatenate(near)
+    cell = np.repeat(np.arange(len(near)), [len(i) for i in near])
+    uv = _inverse_bilinear(corners[:, cell], points[point])
+    inside = (np.abs(uv - 0.5) <= 0.5 + 1e-9).all(axis=1)
+    result = np.full(points.shape, np.nan)
+    base = np.stack(np.divmod(cell[inside], mesh.shape[1] - 1), axis=-1)
+    result[point[inside]] = base + np.clip(uv[inside], 0, 1)
+    return result
+
+
+def _inverse_bilinear(corners: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(u, v) with points = p + u b + v c + u v d, for corners (4, n, 2) at 00, 10, 01, 11.
+
+    Eliminating u leaves A v^2 + B v + C = 0, whose slope at the wanted root is the Jacobian; its
+    sign, that of the cell, picks the root.
+    """
+    p, b, c = corners[0], corners[1] - corners[0], corners[2] - corners[0]
+    d, q = corners[3] - corners[1] - c, points - p
+    quadratic, linear, constant = -_cross(c, d), _cross(q, d) - _cross(c, b), _cross(q, b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.sign(_cross(b, c)) * np.sqrt(linear**2 - 4 * quadratic * constant)
+        same = linear * root > 0
+        v = np.where(same, -2 * constant / (linear + root), (root - linear) / (2 * quadratic))
+        along = b + v[:, None] * d
+        u = ((q - v[:, None] * c) * along).sum(axis=-1) / (along**2).sum(axis=-1)
+    return np.stack((u, v), axis=-1)
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def interpolate(values: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Values (l, r, ...) of the nodes, bilinear at uv (points, 2): (points, ...); NaN stays NaN."""
+    values = np.asarray(values)
+    i, j = np.clip(np.nan_to_num(uv).astype(int), 0, np.subtract(values.shape[:2], 2)).T
+    shape = (-1,) + (1,) * (values.ndim - 2)
+    s, t = (uv[:, 0] - i).reshape(shape), (uv[:, 1] - j).reshape(shape)
+    left = (1 - t) * values[i, j] + t * values[i, j + 1]
+    return (1 - s) * left + s * ((1 - t) * values[i + 1, j] + t * values[i + 1, j + 1])
+
+
+def carry(mesh: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Positions (points, 2) [m] in one frame (l, r, 2) of points with index coordinates uv."""
+    return interpolate(mesh, uv)
+
+
+def centreline(mesh: np.ndarray) -> np.ndarray:
+    """The middle line (..., l, 2) of a mesh (..., l, r, 2); of two middle lines, their mean."""
+    r = mesh.shape[-2]
+    return (mesh[..., (r - 1) // 2, :] + mesh[..., r // 2, :]) / 2
+
+
+def outline(mesh: np.ndarray) -> shapely.Polygon:
+    """The myocardium in one frame (l, r, 2) as a polygon [m]."""
+    edge = (mesh[:, 0], mesh[-1, 1:], mesh[-2::-1, -1], mesh[0, -2:0:-1])
+    polygon = shapely.Polygon(np.concatenate(edge))
+    shapely.prepare(polygon)
+    return polygon
+
+
+def wall_distance(mesh: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Distance [m] of points (points, 2) from the myocardium of one frame; 0 inside. Exact."""
+    return shapely.distance(outline(mesh), shapely.points(points))
+
+
+def mask(mesh: np.ndarray, z: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The myocardium of one frame (l, r, 2) as a boolean image (z, x); z, x [m]."""
+    return shapely.contains_xy(outline(mesh), *np.meshgrid(x, z))
+
+
+def folds(mesh: np.ndarray) -> np.ndarray:
+    """Triangles whose orientation differs from the first frame's (section IV-D.1): (time,) int.
+
+    mesh: (time, l, r, 2). Each cell is cut in two; a negative Jacobian flips its sign.
+    """
+    area = triangle_areas(mesh)
+    return (area * np.sign(area[:1]) <= 0).sum(axis=(1, 2, 3))

@@ -1,0 +1,96 @@
+"""Write a recording, or plain frames, as an MP4 or GIF for any browser, with its mesh if wanted."""
+
+import io
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import xarray as xr
+from PIL import Image, ImageDraw
+
+from tas_lib.errors import InputError
+from tas_lib.recording import replacing
+
+COLOURS = {"endocardium": "#ff5a5a", "centreline": "#ffd23f", "epicardium": "#4fc3f7"}
+
+
+def write_movie(
+    path: str | Path,
+    clip: xr.Dataset | np.ndarray,
+    *,
+    frame_rate: float | None = None,
+    draw_mesh: bool = False,
+) -> Path:
+    """Write a movie; the suffix, .mp4 (H.264) or .gif, chooses the kind.
+
+    clip: a recording, played in real time even if frames were dropped, or frames (time, row,
+    column[, 3]) in [0, 1] or uint8; frame_rate [Hz]: of the movie, for a recording by default from
+    its median time step; draw_mesh: draw the recording's endocardium, centreline and epicardium.
+    Raises InputError; nothing half-written stays.
+    """
+    path = Path(path)
+    if isinstance(clip, xr.Dataset):
+        time = clip["time"].values
+        rate = frame_rate or 1 / float(np.median(np.diff(time)))
+        moments = np.arange(round((time[-1] - time[0]) * rate) + 1) / rate + time[0]
+        shown = np.searchsorted(time, moments + 1e-6, side="right") - 1
+        images = _recording_images(clip, path, draw_mesh)
+        images = [images[i] for i in shown]
+    else:
+        rate = frame_rate
+        images = [Image.fromarray(frame) for frame in _levels(np.asarray(clip))]
+    if not rate or not np.isfinite(rate) or rate <= 0:
+        raise InputError(path, "frame_rate", f"is {rate}", "give the frames a second")
+    writers = {".mp4": _write_mp4, ".gif": _write_gif}
+    if path.suffix.lower() not in writers:
+        raise InputError(path, "suffix", f"is {path.suffix!r}", "name the movie .mp4 or .gif")
+    with replacing(path) as temporary:
+        writers[path.suffix.lower()](temporary, images, rate)
+    return path
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype == np.uint8 else np.rint(255 * values).astype(np.uint8)
+
+
+def _recording_images(ds: xr.Dataset, path: Path, draw_mesh: bool) -> list[Image.Image]:
+    """One image with square pixels per frame of the recording."""
+    if draw_mesh and "mesh" not in ds:
+        raise InputError(path, "mesh", "the recording has none", "add one, or set draw_mesh=False")
+    x, z = ds["x"].values, ds["z"].values
+    pitch = (z[-1] - z[0]) / (z.size - 1)
+    size = round((x[-1] - x[0]) / pitch) + 1, z.size
+    images = [Image.fromarray(frame).resize(size) for frame in _levels(ds["bmode"].values)]
+    if draw_mesh:
+        images = [image.convert("RGB") for image in images]
+        pixels = (ds["mesh"].values - (x[0], z[0])) / pitch
+        for image, mesh in zip(images, pixels, strict=True):
+            draw = ImageDraw.Draw(image)
+            for layer, colour in zip((0, mesh.shape[1] // 2, -1), COLOURS.values(), strict=True):
+                draw.line([tuple(point) for point in mesh[:, layer]], fill=colour)
+    return images
+
+
+def _write_mp4(path: Path, images: list[Image.Image], rate: float) -> None:
+    width, height = (n + n % 2 for n in images[0].size)
+    writer = imageio_ffmpeg.write_frames(
+        path, (width, height), fps=rate, codec="libx264", quality=8, macro_block_size=2
+    )
+    writer.send(None)
+    for image in images:
+        even = Image.new("RGB", (width, height))
+        even.paste(image)
+        writer.send(even.tobytes())
+    writer.close()
+    if not path.stat().st_size or imageio_ffmpeg.count_frames_and_secs(path)[0] != len(images):
+        raise OSError("ffmpeg stopped before the last frame")
+
+
+def _write_gif(path: Path, images: list[Image.Image], rate: float) -> None:
+    ends = np.rint(100 / rate * np.arange(len(images) + 1)).astype(int)  # GIF counts in 1/100 s
+    buffer = io.BytesIO()
+    durations = (10 * np.diff(ends)).tolist()
+    images[0].save(
+        buffer, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0
+    )
+    path.write_bytes(buffer.getvalue())

@@ -1,0 +1,48 @@
+"""Real clips in: `read` opens whatever file it is given and returns a recording."""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from tas_lib import recording
+from tas_lib.errors import InputError
+from tas_lib.readers import dicom, video
+from tas_lib.readers.dicom import default_clip
+
+__all__ = ["default_clip", "read"]
+
+
+def read(
+    path: str | Path, *, spacing_mm: float | None = None, frame_rate: float | None = None
+) -> xr.Dataset:
+    """Read a DICOM, a video (MP4, AVI, GIF) or a saved recording (NetCDF) as a recording.
+
+    spacing_mm [mm] and frame_rate [Hz] are needed or allowed for videos; other files state their
+    own, and a different one given here is an error. Raises InputError.
+    """
+    path = Path(path)
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise InputError(path, "file", problem, "give the path of one clip")
+    with path.open("rb") as file:
+        start = file.read(132)
+    if path.suffix.lower() in video.SUFFIXES:
+        return video.read(path, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    if start[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom"):
+        ds = dicom.read(path)
+    elif start[1:4] == b"HDF" or path.suffix.lower() == ".nc":
+        ds = recording.open(path)
+    else:
+        problem = f"is of an unknown kind ({path.suffix or 'no suffix'})"
+        remedy = f"give a DICOM, a recording (.nc) or a video ({', '.join(video.SUFFIXES)})"
+        raise InputError(path, "file", problem, remedy)
+    own = {
+        "spacing_mm": 1e3 * float(np.diff(ds.x).mean()),
+        "frame_rate": ds.attrs.get("frame_rate"),
+    }
+    for name, given in (("spacing_mm", spacing_mm), ("frame_rate", frame_rate)):
+        if given is not None and not np.isclose(given, own[name] or np.nan, rtol=0.01):
+            problem = f"{given} contradicts the file's own {own[name]}"
+            raise InputError(path, name, problem, "leave it out, the file states its own")
+    return ds

@@ -1,0 +1,213 @@
+"""The recording: one labelled container in SI units for a clip, its mesh and its correlation.
+
+A recording is an `xarray.Dataset`. Only ``bmode`` is compulsory; a mesh is added by
+``ds["mesh"] = (MESH_DIMS, points)``. The origin is the apex of the scanned sector: z points away
+from the probe, x to the right of the image.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from tas_lib.errors import InputError
+
+MESH_DIMS = ("time", "longitudinal", "radial", "axis")
+DIMS = {
+    "bmode": ("time", "z", "x"),
+    "sector": ("z", "x"),
+    "mesh": MESH_DIMS,
+    "correlation": MESH_DIMS[:3],
+    "coherence": ("time", "z", "x"),
+}
+UNITS = {"time": "s", "z": "m", "x": "m", "mesh": "m", "axis": ""}
+RANGES = {"bmode": (0, 1), "coherence": (0, 1), "correlation": (-1, 1)}
+TOLERANCE = 2e-3  # m, by which a mesh point may lie outside the sector
+
+
+def new(bmode, time, z, x, *, sector=None, **attrs) -> xr.Dataset:
+    """Build and validate a recording.
+
+    bmode: (time, z, x) grey levels in [0, 1]; time [s]; z, x [m]; sector: (z, x) bool, where the
+    scanner shows data. Keyword arguments become attributes; those that are None are left out.
+    Raises InputError.
+    """
+    for name, values, ndim in (("bmode", bmode, 3), ("time", time, 1), ("z", z, 1), ("x", x, 1)):
+        if np.ndim(values) != ndim:
+            problem = f"has {np.ndim(values)} dimensions instead of {ndim}"
+            raise InputError("recording", name, problem, "give bmode as (time, z, x)")
+    lengths = tuple(np.size(c) for c in (time, z, x))
+    if np.shape(bmode) != lengths:
+        problem = f"shape {np.shape(bmode)} does not match time, z, x of lengths {lengths}"
+        raise InputError("recording", "bmode", problem, "give bmode as (time, z, x)")
+    ds = xr.Dataset(
+        {"bmode": (DIMS["bmode"], np.asarray(bmode, np.float32))},
+        {name: np.asarray(c, np.float64) for name, c in (("time", time), ("z", z), ("x", x))},
+        {k: str(v) if isinstance(v, str) else v for k, v in attrs.items() if v is not None},
+    )
+    if sector is not None:
+        if np.shape(sector) != lengths[1:]:
+            problem = f"shape {np.shape(sector)} does not match z, x of lengths {lengths[1:]}"
+            raise InputError("recording", "sector", problem, "give one value per pixel")
+        ds["sector"] = (DIMS["sector"], np.asarray(sector, bool))
+    return validate(ds)
+
+
+def validate(ds: xr.Dataset, where: object = "recording") -> xr.Dataset:
+    """Return the recording with units on every variable; raise an InputError naming any fault."""
+    if "bmode" not in ds:
+        raise InputError(where, "bmode", "is missing", "build recordings with recording.new")
+    for name, dims in DIMS.items():
+        if name not in ds:
+            continue
+        if ds[name].dims != dims:
+            problem = f"has dimensions {ds[name].dims} instead of {dims}"
+            raise InputError(where, name, problem, "transpose or rename them")
+        if ds[name].size == 0:
+            raise InputError(where, name, f"is empty {ds[name].shape}", "choose frames and pixels")
+        if not np.isfinite(ds[name].values).all():
+            count = int((~np.isfinite(ds[name].values)).sum())
+            problem = f"{count} of {ds[name].size} values are NaN or infinite"
+            raise InputError(where, name, problem, "replace or leave out what was not measured")
+    for name, (low, high) in RANGES.items():
+        if name in ds and not (low - 1e-6 <= ds[name].min() and ds[name].max() <= high + 1e-6):
+            problem = f"values run from {float(ds[name].min()):.4g} to {float(ds[name].max()):.4g}"
+            raise InputError(where, name, problem, f"scale them to [{low}, {high}]")
+    _check_coordinates(ds, where)
+    if "mesh" in ds:
+        _check_mesh(ds, where)
+    for name in ("ed_frame", "es_frame"):
+        frame = ds.attrs.get(name, 0)
+        if not isinstance(frame, int | np.integer) or not 0 <= frame < ds.sizes["time"]:
+            problem = f"{frame} is not one of the {ds.sizes['time']} frames"
+            raise InputError(where, name, problem, "count the frames of this recording from 0")
+    ds = ds.copy()
+    for name in ds.variables:
+        ds[name].attrs.setdefault("units", UNITS.get(name, "1"))
+    return ds
+
+
+def _check_coordinates(ds: xr.Dataset, where: object) -> None:
+    if ds.sizes["time"] < 2:
+        raise InputError(where, "time", "has one frame", "give a clip of two or more")
+    for name in ("time", "z", "x"):
+        if name not in ds.coords:
+            raise InputError(where, name, "has no values", "build recordings with recording.new")
+        stated = ds[name].attrs.get("units", UNITS[name])
+        if stated != UNITS[name]:
+            raise InputError(where, name, f"is in {stated!r}", f"convert it to {UNITS[name]!r}")
+        values = ds[name].values
+        steps = np.diff(values)
+        if not np.isfinite(values).all() or values.size < 2 or not (steps > 0).all():
+            raise InputError(where, name, "does not increase everywhere", "sort it, drop repeats")
+        if name != "time" and np.ptp(steps) > 1e-3 * steps.mean():
+            problem = f"steps vary from {steps.min():.4g} to {steps.max():.4g} m"
+            raise InputError(where, name, problem, "resample the images to uniform pixels")
+    start = float(ds["time"][0])
+    if abs(start) > 1e-9:
+        raise InputError(where, "time", f"starts at {start:.4g} s", "subtract the start")
+
+
+def _check_mesh(ds: xr.Dataset, where: object) -> None:
+    mesh = ds["mesh"].values
+    if mesh.shape[1] < 2 or mesh.shape[2] < 2 or mesh.shape[3] != 2:
+        problem = f"shape {mesh.shape} is not (time, longitudinal >= 2, radial >= 2, 2)"
+        raise InputError(where, "mesh", problem, "give points [x, z] on a grid of wall cells")
+    if "axis" in ds.coords and list(ds["axis"].values) != ["x", "z"]:
+        raise InputError(where, "axis", f"is {list(ds['axis'].values)}", "order points as x, z")
+    outside = _distance_outside(ds, mesh)
+    if outside.max() > TOLERANCE:
+        frame = int(np.argmax(outside.max(axis=(1, 2))))
+        problem = f"leaves the sector by {1e3 * outside.max():.1f} mm at frame {frame}"
+        remedy = "correct the contours, or check that points are metres from the apex, x before z"
+        raise InputError(where, "mesh", problem, remedy)
+    area = triangle_areas(mesh)
+    folded = area * np.sign(np.median(area)) <= 0
+    if folded.any():
+        frame = int(np.argmax(folded.sum(axis=(1, 2, 3))))
+        problem = f"{int(folded[frame].any(axis=-1).sum())} cells are folded at frame {frame}"
+        remedy = "check that the contours do not cross and run the same way round in every frame"
+        raise InputError(where, "mesh", problem, remedy)
+
+
+def triangle_areas(mesh: np.ndarray) -> np.ndarray:
+    """Signed areas [m^2] of both triangles of each cell: (time, cells along, cells across, 2)."""
+    a, b, c, d = mesh[:, :-1, :-1], mesh[:, 1:, :-1], mesh[:, 1:, 1:], mesh[:, :-1, 1:]
+    triangles = ((b - a, c - a), (c - a, d - a))
+    return np.stack([u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0] for u, v in triangles], -1) / 2
+
+
+def _distance_outside(ds: xr.Dataset, mesh: np.ndarray) -> np.ndarray:
+    """How far [m] each point lies outside the sector (or the image, if no sector is stated)."""
+    x, z = mesh[..., 0], mesh[..., 1]
+    names = ("sector_half_angle", "sector_r_min", "sector_r_max")
+    if not all(name in ds.attrs for name in names):
+        limits = (ds.x.values[0] - x, x - ds.x.values[-1], ds.z.values[0] - z, z - ds.z.values[-1])
+        return np.maximum.reduce(limits)
+    half_angle, r_min, r_max = (ds.attrs[name] for name in names)
+    r = np.hypot(x, z)
+    beyond = np.clip(np.abs(np.arctan2(x, z)) - half_angle, 0, np.pi / 2)
+    return np.maximum.reduce((r - r_max, r_min - r, r * np.sin(beyond)))
+
+
+def save(ds: xr.Dataset, path: str | Path) -> Path:
+    """Validate a recording and write it as NetCDF, compressed; nothing half-written ever stays.
+
+    bmode and coherence are kept in steps of 1/255. Raises InputError, also when the disk is full.
+    """
+    ds = validate(ds, path)
+    for name in {"bmode", "coherence"} & set(ds.data_vars):
+        levels = np.rint(255 * ds[name].values).astype(np.uint8)
+        ds[name] = (DIMS[name], levels, {**ds[name].attrs, "scale_factor": 1 / 255})
+    encoding = {str(name): {"zlib": True} for name in ds.data_vars}
+    try:
+        content = ds.to_netcdf(engine="h5netcdf", encoding=encoding)
+    except TypeError as error:
+        remedy = "keep attributes to text, numbers and lists of them"
+        raise InputError(path, "attributes", str(error), remedy) from error
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return Path(path)
+
+
+def open(path: str | Path) -> xr.Dataset:
+    """Load and validate a recording that `save` wrote. Raises InputError."""
+    if not Path(path).is_file():
+        raise InputError(path, "file", "does not exist", "check the path")
+    try:
+        ds = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        problem = f"is no readable NetCDF file ({error})"
+        raise InputError(path, "file", problem, "write it again with recording.save") from error
+    for name in {"bmode", "coherence"} & set(ds.data_vars):
+        ds[name] = ds[name].astype(np.float32).clip(0, 1)
+        ds[name].encoding = {}
+    return validate(ds, path)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place on success, else goes away.
+
+    Raises InputError when the file cannot be written (no room, no such folder, no permission).
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror or error})"
+        remedy = "free some room or choose another folder"
+        raise InputError(path, "file", problem, remedy) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

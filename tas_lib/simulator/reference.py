@@ -1,0 +1,42 @@
+"""The slow reference: PyMUST's SIMUS makes the echoes, our delay-and-sum makes the image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pymust
+from tqdm import tqdm
+
+from tas_lib.simulator.acquisition import Acquisition
+from tas_lib.simulator.exact import band, beamform
+
+
+def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np.ndarray:
+    """I/Q (depth, line), complex64, of scatterers at x, z (scatterer,) [m] with backscatter rc.
+
+    One `pymust.simus` run a line: about 0.3 s each for 1,000 scatterers, so small scenes only.
+    PyMUST scales an echo by the number of samples that it happens to simulate; that is undone, so
+    that carrier and scale are those of `SectorOperator`.
+    """
+    probe = acq.probe
+    param = pymust.utils.Param()
+    param.fc, param.pitch, param.width = probe.centre_frequency, probe.pitch, probe.width
+    param.kerf, param.Nelements = probe.pitch - probe.width, probe.n_elements
+    param.radius = np.inf
+    param.bandwidth, param.c, param.fs = 100 * probe.bandwidth, acq.c, 4 * probe.centre_frequency
+    x, z, rc = (np.asarray(a, float).ravel() for a in (x, z, rc))
+    lo, hi = band(acq, -80.0)
+    spectra, f = [], None
+    for delays in tqdm(
+        acq.transmit_delays(acq.angle), "PyMUST lines", disable=not progress, leave=False
+    ):
+        start = delays.min()
+        rf = pymust.simus(x, z, rc, (delays - start)[None], param)[0]
+        if f is None:
+            n = 2 * len(rf)
+            f = np.fft.rfftfreq(n, 1 / param.fs)
+            keep = (f >= lo) & (f <= hi)
+            f = f[keep]
+        scale = len(rf) / (param.fs * probe.width / 2)
+        spectrum = np.fft.rfft(rf, n, axis=0)[keep] * np.exp(-2j * np.pi * f * start)[:, None]
+        spectra.append(scale * spectrum.T)
+    return beamform(acq, np.stack(spectra), f)

@@ -1,0 +1,67 @@
+"""The paper's three ways to make speckle lose its memory (section III-A), and one of ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from tas_lib.scene import Scene
+from tas_lib.speckle import Window, correlation
+
+
+def s1(scene: Scene, p: float = 0.8) -> xr.Dataset:
+    """Strategy 1: a static coherence map (III-A.1).
+
+    The map is p inside the wall and falls linearly to 0 outside. It is the probability with which a
+    place at ES gets a wall scatterer, and with which, in every frame, it goes without a background
+    scatterer: the density of speckle stays the same everywhere.
+    """
+    static = scene.wall.spread(p)
+    drawn = scene.wall_lot < scene.wall.sample(static[scene.es], scene.wall_points(scene.es))
+    return scene.film(
+        wall_gain=lambda t, points: drawn,
+        background_gain=lambda t, points: (
+            scene.background_lot >= scene.wall.sample(static[t], points)
+        ),
+        strategy="S1",
+        p=p,
+    ).assign(coherence=(("time", "z", "x"), static))
+
+
+def s2(scene: Scene, curves: xr.DataArray) -> xr.Dataset:
+    """Strategy 2: a dynamic coherence map C_d from correlation curves (III-A.2).
+
+    curves: (time, longitudinal, radial), as measured on the template. Eq. (2): wall scatterers are
+    weighed by C_d, background scatterers by 1 - C_d; both stay present throughout, so that nothing
+    flickers.
+    """
+    dynamic = scene.wall.spread(curves.values)
+    return scene.film(
+        wall_gain=lambda t, points: scene.wall.sample(dynamic[t], points),
+        background_gain=lambda t, points: 1 - scene.wall.sample(dynamic[t], points),
+        strategy="S2",
+    ).assign(coherence=(("time", "z", "x"), dynamic))
+
+
+def s3(
+    scene: Scene,
+    curves: xr.DataArray,
+    window: Window = Window(),  # noqa: B008
+    alpha: float = 2.0,
+    corrections: int = 1,
+) -> list[xr.Dataset]:
+    """Strategy 3: correct the curves by what S2 made of them, and simulate again (III-A.3).
+
+        C~ = C + alpha (C - C_sim)
+
+    The paper corrects once; further corrections start from the curves of the one before. Returns
+    the films of S2 and of every correction, each with its measured `correlation`.
+    """
+    asked, films = curves, []
+    for step in range(corrections + 1):
+        film = s2(scene, asked)
+        film["correlation"] = correlation(film, window)
+        film.attrs["strategy"] = f"S3, {step} corrections" if step else "S2"
+        films.append(film)
+        asked = (asked + alpha * (curves - film.correlation)).clip(0, 1)
+    return films
