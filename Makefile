@@ -28,10 +28,10 @@ PAGES := book _config.yml _toc.yml constraints.txt $(DONE)
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
 # One place for what notebooks and the book's tools need from their surroundings:
-# our kernel before any other of the user's, none of the user's IPython start-up files, and
-# no remark of the debugger's about frozen modules.
+# our kernel before any other of the user's, IPython set up by us alone (no start-up files of the
+# user's, no warning about its local sockets), and no remark of the debugger's on frozen modules.
 export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
-export IPYTHONDIR := $(CURDIR)/_build/ipython
+export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .PHONY: help env book test lint clean FORCE
@@ -44,18 +44,15 @@ help:
 
 env: $(STAMP)
 
-# PYTHON=... overrides the search for an interpreter.
+# PYTHON=... goes before the interpreters found. A .venv that works is kept and brought up to date.
 $(STAMP): pyproject.toml constraints.txt
-	@python=; for p in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
-	    if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
-	    then python=$$p; break; fi; \
+	@$(PY) -m pip --version >/dev/null 2>&1 && exit; \
+	for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	    then echo "environment: .venv from $$($$python --version)"; exec $$python -m venv --clear .venv; fi; \
 	done; \
-	if [ -z "$$python" ]; then \
-	    echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make book PYTHON=/path/to/python3.12" >&2; \
-	    exit 1; \
-	fi; \
-	echo "environment: .venv from $$($$python --version)"; \
-	$$python -m venv .venv
+	echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.12 book" >&2; \
+	exit 1
 	@index=; if $(PY) -c 'import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)' 2>/dev/null; \
 	then index="--index-url $(TORCH_INDEX)"; fi; \
 	echo "environment: PyTorch for the CPU, from $${index:-pip's own index}"; \
@@ -63,6 +60,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "environment: the rest, versions of constraints.txt"
 	@$(PY) -m pip install -qq -c constraints.txt -e '.[book,dev]'
 	@$(PY) -c 'import matplotlib.pyplot'  # makes its font cache now, not inside a notebook
+	@mkdir -p $(IPYTHONDIR)/profile_default
+	@echo 'c.IPKernelApp.log_level = "ERROR"' >$(IPYTHONDIR)/profile_default/ipython_kernel_config.py
 	@touch $@
 
 book: $(HTML)

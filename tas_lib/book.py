@@ -109,7 +109,9 @@ def provenance(profile: str, seed: int | None, notebook: str) -> HTML:
     import torch  # here only: the rest of this module serves without it
 
     packages = ("tas-lib", "numpy", "scipy", "torch", "finufft", "pymust")
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+    device = (
+        torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}"
+    )
     facts = {
         "notebook": notebook,
         "commit": commit(),

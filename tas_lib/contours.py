@@ -8,6 +8,7 @@ stay open there. Frame numbers count every frame of the file, repeated ones incl
 import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import shapely
@@ -195,43 +196,47 @@ def for_clip(contours: Contours, recording: xr.Dataset) -> Contours:
     pixels and the frames of the recording exist in the clip that the contours state.
     """
     clip, attrs = contours.clip, recording.attrs
-    field, drawn, given = "clip.file", Path(clip.file).name, Path(attrs.get("source", "")).name
-    if clip.sop_instance_uid and attrs.get("sop_instance_uid"):
-        field, drawn, given = (
-            "clip.sop_instance_uid",
-            clip.sop_instance_uid,
-            attrs["sop_instance_uid"],
-        )
+    field, drawn, given = "sop_instance_uid", clip.sop_instance_uid, attrs.get("sop_instance_uid")
+    if not (drawn and given):
+        field, drawn, given = "file", Path(clip.file).name, Path(attrs.get("source", "")).name
     if drawn != given:
-        _refuse(contours, field, f"{drawn!r} is not {given!r}")
-    missing = {"origin_row", "origin_column", "pixel_mm"} - attrs.keys()
+        _refuse(contours, f"clip.{field}", f"{drawn!r} is not {given!r}")
+    missing = {"origin_row", "origin_column"} - attrs.keys()
     if missing or "frame" not in recording.coords:
         names = ", ".join(sorted(missing)) or "frame"
         remedy = "use a reader that states where the pixels lie in the file"
         raise InputError("recording", names, "not stated, so contours cannot be placed", remedy)
+    pixel = _pixel(recording)
+    if not np.allclose(pixel, attrs.get("pixel_mm", 1e3 * pixel) * 1e-3, rtol=0.01):
+        problem = f"pixels of {1e3 * pixel[0]:.4g} x {1e3 * pixel[1]:.4g} mm are not the file's"
+        raise InputError("recording", "pixel_mm", problem, "place contours before resampling")
     frames = recording["frame"].values
     if frames[0] > contours.ed_frame or frames[-1] < contours.last_frame - MAX_REPEATS:
         problem = f"the recording holds frames {frames[0]} to {frames[-1]} only"
         _refuse(contours, "ed_frame, last_frame", problem)
     if frames[-1] >= clip.frames:
-        _refuse(
-            contours, "clip.frames", f"{clip.frames}, but the recording holds frame {frames[-1]}"
-        )
-    pitch = attrs["pixel_mm"] * 1e-3
-    for field, name, axis in (("rows", "row", "z"), ("columns", "column", "x")):
-        ends = attrs[f"origin_{name}"] + recording[axis].values[[0, -1]] / pitch
-        if ends[0] < -0.5 or ends[1] > getattr(clip, field) - 0.5:
-            problem = f"{getattr(clip, field)}, but the recording has {name}s to {ends[1]:.0f}"
-            _refuse(contours, f"clip.{field}", problem)
+        problem = f"{clip.frames}, but the recording holds frame {frames[-1]}"
+        _refuse(contours, "clip.frames", problem)
+    for name, axis, step in (("column", "x", pixel[0]), ("row", "z", pixel[1])):
+        count = getattr(clip, f"{name}s")
+        ends = attrs[f"origin_{name}"] + recording[axis].values[[0, -1]] / step
+        if ends[0] < -0.5 or ends[1] > count - 0.5:
+            problem = f"{count}, but the recording has {name}s {ends[0]:.0f} to {ends[1]:.0f}"
+            _refuse(contours, f"clip.{name}s", problem)
     return contours
 
 
-def _refuse(contours: Contours, field: str, problem: str):
+def _refuse(contours: Contours, field: str, problem: str) -> NoReturn:
     problem = f"contour file for another clip ({problem})"
     raise InputError(contours.source, field, problem, "give the clip they were drawn on")
 
 
 def to_metres(points: np.ndarray, recording: xr.Dataset) -> np.ndarray:
     """(column, row) of the full frame -> (x, z) [m] of the recording, (..., 2) both."""
-    attrs = recording.attrs
-    return (points - (attrs["origin_column"], attrs["origin_row"])) * attrs["pixel_mm"] * 1e-3
+    origin = recording.attrs["origin_column"], recording.attrs["origin_row"]
+    return (points - np.array(origin)) * _pixel(recording)
+
+
+def _pixel(recording: xr.Dataset) -> np.ndarray:
+    """Width and height of a pixel [m]."""
+    return np.array([np.diff(recording[axis].values).mean() for axis in "xz"])

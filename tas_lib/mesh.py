@@ -27,13 +27,12 @@ OFFSET_LIMIT = 0.6  # of the radius of the largest circle that touches the wall 
 def template_mesh(
     contours: Contours, recording: xr.Dataset, n_longitudinal: int = 36, n_radial: int = 5
 ) -> xr.Dataset:
-    """The recording cut to the beat that was drawn, with its mesh (section III-A.1).
+    """The recording cut to the drawn beat, with mesh [m], ed_frame and es_frame (section III-A.1).
 
-    Adds mesh (time, longitudinal, radial, axis) [m] and the attributes ed_frame, es_frame (indices
-    into the cut) and mesh_source. Nodes move between the drawn frames by a cubic that overshoots
-    nowhere, over time rather than frame numbers; the end of the beat need not meet its start. A
-    drawn frame that the reader dropped as a repetition stands for the frame before it, which shows
-    the same image. Raises InputError: another clip, walls that give folds, mesh outside the sector.
+    Nodes move between the drawn frames by a cubic that overshoots nowhere, over time rather than
+    frame numbers; the end of the beat need not meet its start. A drawn frame that the reader
+    dropped as a repetition stands for the frame before it, which shows the same image. Raises
+    InputError: contours of another clip, walls that give folds, mesh outside the sector.
     """
     for_clip(contours, recording)
     if n_longitudinal < 4 or n_radial < 2:
@@ -66,7 +65,8 @@ def template_mesh(
         "view": contours.view,
         "ed_frame": 0,
         "es_frame": index(contours.es_frame) - first,
-        "mesh_source": f"{contours.author}, {contours.date}: {contours.method}",
+        "mesh_source": f"drawn by {contours.author}, {contours.date}",
+        "mesh_uncertainty_mm": contours.uncertainty_mm,
     }
     return validate(cut, contours.source)
 
@@ -77,9 +77,14 @@ def mesh_from_walls(
     """One frame's mesh (n_longitudinal, n_radial, 2) [m] from both walls, (points, 2) [m] each.
 
     Nodes are equally spaced in arc length from base to apex and from apex to base, and matched
-    between the walls; radial lines are straight. Raises InputError where cells would fold.
+    between the walls; radial lines are straight. Both walls have their apex on one long axis, from
+    the middle of the base to where the walls are farthest from it. Raises InputError where cells
+    would fold.
     """
-    inner, outer = (_equal_arcs(wall, n_longitudinal)[:, None] for wall in (endo, epi))
+    walls = [_smooth(wall) for wall in (endo, epi)]
+    base = np.mean([wall[[0, -1]] for wall in walls], axis=(0, 1))
+    axis = _unit(np.sum([_unit(_farthest(wall - base)) for wall in walls], axis=0))
+    inner, outer = (_equal_arcs(wall, base, axis, n_longitudinal)[:, None] for wall in walls)
     depth = np.linspace(0, 1, n_radial)[:, None]
     mesh = (1 - depth) * inner + depth * outer
     area = triangle_areas(mesh[None])
@@ -90,20 +95,28 @@ def mesh_from_walls(
     return mesh
 
 
-def _equal_arcs(wall: np.ndarray, count: int) -> np.ndarray:
-    """`count` points (count, 2), equally spaced from base to apex and from apex to base."""
+def _smooth(wall: np.ndarray) -> np.ndarray:
+    """A smoothing spline through a drawn wall (points, 2), finely sampled: (DENSE, 2)."""
     wall = np.asarray(wall, np.float64)
     chord = np.append(0, np.cumsum(np.linalg.norm(np.diff(wall, axis=0), axis=1)))
     # waves of angular frequency w are halved where lam w^4 = 1; by a Gaussian where w sd = 1.18
     lam = len(wall) * (SMOOTHING / np.sqrt(2 * np.log(2))) ** 4
-    spline = make_smoothing_spline(chord / chord[-1], wall, lam=lam)
-    curve = spline(np.linspace(0, 1, DENSE))
-    step = np.linalg.norm(np.diff(curve, axis=0), axis=1)
-    arc = np.append(0, np.cumsum(step))
-    far = np.linalg.norm(curve - (curve[0] + curve[-1]) / 2, axis=1)
-    weight = np.exp((far / far.max() - 1) / APEX_WIDTH) * np.gradient(arc)
-    apex = (weight * arc).sum() / weight.sum()
-    target = np.interp(np.linspace(0, 1, count), [0, 0.5, 1], [0, apex, arc[-1]])
+    return make_smoothing_spline(chord / chord[-1], wall, lam=lam)(np.linspace(0, 1, DENSE))
+
+
+def _farthest(curve: np.ndarray) -> np.ndarray:
+    """The point (2,) farthest from the origin; a mean, so that it moves smoothly with the curve."""
+    far = np.linalg.norm(curve, axis=1)
+    return np.average(curve, axis=0, weights=np.exp((far / far.max() - 1) / APEX_WIDTH))
+
+
+def _equal_arcs(curve: np.ndarray, base: np.ndarray, axis: np.ndarray, count: int) -> np.ndarray:
+    """`count` points, equally spaced from base to apex (on the axis) and from apex to base."""
+    arc = np.append(0, np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1)))
+    angle = np.arctan2(_cross(axis, curve - base), (curve - base) @ axis)
+    rising = np.maximum.accumulate(angle * np.sign(angle[-1] - angle[0]))
+    ends = 0, np.interp(0, rising, arc), arc[-1]
+    target = np.interp(np.linspace(0, 1, count), [0, 0.5, 1], ends)
     return np.stack([np.interp(target, arc, curve[:, k]) for k in range(2)], axis=-1)
 
 
@@ -151,13 +164,13 @@ def locate(mesh: np.ndarray, points: np.ndarray) -> np.ndarray:
     points = np.asarray(points, np.float64)
     corners = np.stack((mesh[:-1, :-1], mesh[1:, :-1], mesh[:-1, 1:], mesh[1:, 1:]))
     corners = corners.reshape(4, -1, 2)
-    low, high = corners.min(axis=0), corners.max(axis=0)
+    (left, low), (right, high) = corners.min(axis=0).T, corners.max(axis=0).T
     order = np.argsort(points[:, 0])
-    start, stop = (np.searchsorted(points[order, 0], edge[:, 0]) for edge in (low, high + 1e-12))
-    near = [order[slice(*ends)] for ends in zip(start, stop, strict=True)]
+    x, z = points[order].T
+    start, stop = np.searchsorted(x, left), np.searchsorted(x, right, side="right")
     near = [
-        i[(points[i, 1] >= a) & (points[i, 1] <= b)]
-        for i, a, b in zip(near, low[:, 1], high[:, 1], strict=True)
+        order[a:b][(z[a:b] >= bottom) & (z[a:b] <= top)]
+        for a, b, bottom, top in zip(start, stop, low, high, strict=True)
     ]
     point = np.concatenate(near)
     cell = np.repeat(np.arange(len(near)), [len(i) for i in near])
@@ -231,9 +244,9 @@ def mask(mesh: np.ndarray, z: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def folds(mesh: np.ndarray) -> np.ndarray:
-    """Triangles whose orientation differs from the first frame's (section IV-D.1): (time,) int.
+    """Triangles (two a cell) of a mesh (time, l, r, 2) turned over since the first frame: (time,).
 
-    mesh: (time, l, r, 2). Each cell is cut in two; a negative Jacobian flips its sign.
+    Their Jacobian from the first frame is negative (or zero); section IV-D.1.
     """
     area = triangle_areas(mesh)
     return (area * np.sign(area[:1]) <= 0).sum(axis=(1, 2, 3))

@@ -82,8 +82,12 @@ def _write_mp4(path: Path, images: list[Image.Image], rate: float) -> None:
         even.paste(image)
         writer.send(even.tobytes())
     writer.close()
-    if not path.stat().st_size or imageio_ffmpeg.count_frames_and_secs(path)[0] != len(images):
-        raise OSError("ffmpeg stopped before the last frame")
+    try:
+        written = imageio_ffmpeg.count_frames_and_secs(path)[0]
+    except RuntimeError as error:
+        raise OSError("the encoder left no readable movie") from error
+    if written != len(images):
+        raise OSError(f"the encoder kept {written} of {len(images)} frames")
 
 
 def _write_gif(path: Path, images: list[Image.Image], rate: float) -> None:

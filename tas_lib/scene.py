@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
+from scipy.optimize import brentq
 from tqdm import tqdm
 
 from tas_lib.coherence import WallMap
@@ -20,21 +21,22 @@ from tas_lib.errors import InputError
 from tas_lib.mesh import carry, locate
 from tas_lib.recording import validate
 from tas_lib.simulator import Acquisition, SectorOperator
-from tas_lib.simulator.display import Display, ScanConverter
+from tas_lib.simulator.display import ScanConverter, compress
 
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
     """What the paper leaves open, and our answers; the book shows how much each one matters."""
 
-    gamma: float = 3.0  # Eq. (1): BSC = V^gamma eps, undoing the display's compression
+    gamma: float = 2.0  # Eq. (1): BSC = V^gamma eps; the clip's grey levels come out nearest
     ramp: float = 3e-3  # width of the linear fall-off outside the wall [m]
-    density: float = 5.0  # scatterers per square wavelength (given in the paper)
-    display: Display = Display()
+    density: float = 5.0  # scatterers per square wavelength: the paper's
+    dynamic_range: float = 70.0  # of the simulated display [dB]
+    redraw: bool = False  # background: new eps every frame, or eps_i held as Eq. (1) has it
 
 
 def acquisition_for(template: xr.Dataset) -> Acquisition:
-    """The default acquisition, opened to the template's sector and depth at the same line density."""
+    """The default acquisition, opened to the template's sector and depth; same line density."""
     base = Acquisition()
     sector = 2 * template.attrs["sector_half_angle"]
     return dataclasses.replace(
@@ -52,18 +54,17 @@ class Scene:
         self,
         template: xr.Dataset,
         seed: int = 0,
-        choices: Choices = Choices(),  # noqa: B008
+        choices: Choices = Choices(),
         *,
         operator: SectorOperator | None = None,
         wall: WallMap | None = None,
         progress: bool = True,
     ):
-        """`operator` and `wall` may be shared between scenes of one template: they are slow to make."""
+        """`operator` and `wall` are slow to make and may be shared by scenes of one template."""
         for field in ("mesh", "sector"):
             if field not in template:
-                raise InputError(
-                    template.attrs.get("source", "template"), field, "is missing", "add it first"
-                )
+                source = template.attrs.get("source", "template")
+                raise InputError(source, field, "is missing", "add it before simulating")
         self.template, self.seed, self.choices, self.progress = template, seed, choices, progress
         self.operator = operator or SectorOperator(acquisition_for(template), progress=progress)
         self.wall = wall or WallMap(template, choices.ramp)
@@ -72,11 +73,11 @@ class Scene:
         self._convert = ScanConverter(acq, template.z.values, template.x.values)
         per_area = choices.density / acq.wavelength**2
         self._loudness = self.operator.sensitivity * np.sqrt(per_area)
-        self._white = float(template.bmode.quantile(0.999))
+        self._brightest = float(template.bmode.quantile(0.999))
 
         rng_background, rng_wall = np.random.default_rng(seed).spawn(2)
         self.background = _uniform(acq, per_area, rng_background)
-        self.background_eps = rng_background.standard_normal(len(self.background))
+        self._background_eps = rng_background.standard_normal(len(self.background))
         self.background_lot = rng_background.random(len(self.background))
 
         candidates = _uniform(acq, per_area, rng_wall)
@@ -87,11 +88,19 @@ class Scene:
             kept.sum()
         )
         self.wall_lot = rng_wall.random(kept.sum())
+        self.white = self._gain()
 
     def amplitude(self, t: int, points: np.ndarray) -> np.ndarray:
-        """V^gamma of Eq. (1) in frame t at points (n, 2) [m]; V is 1 at the clip's white."""
-        v = self.wall.sample(self.template.bmode.values[t], points) / self._white
+        """V^gamma of Eq. (1) in frame t at points (n, 2) [m]; V = 1 at the clip's 99.9 %."""
+        v = self.wall.sample(self.template.bmode.values[t], points) / self._brightest
         return np.clip(v, 0, 1) ** self.choices.gamma
+
+    def background_bsc(self, t: int) -> np.ndarray:
+        """Eq. (1) for the background in frame t (n,)."""
+        eps = self._background_eps
+        if self.choices.redraw:
+            eps = np.random.default_rng([self.seed, t]).standard_normal(len(eps))
+        return eps * self.amplitude(t, self.background)
 
     def wall_points(self, t: int) -> np.ndarray:
         """Where the wall's scatterers are in frame t (n, 2) [m]: riding on the mesh."""
@@ -121,9 +130,7 @@ class Scene:
                 np.concatenate(
                     [
                         self.wall_bsc * wall_gain(t, points),
-                        self.background_eps
-                        * self.amplitude(t, self.background)
-                        * background_gain(t, self.background),
+                        self.background_bsc(t) * background_gain(t, self.background),
                     ]
                 ),
             )
@@ -136,17 +143,31 @@ class Scene:
             "seed": self.seed,
             "gamma": self.choices.gamma,
             "ramp": self.choices.ramp,
-            "dynamic_range": self.choices.display.dynamic_range,
+            "dynamic_range": self.choices.dynamic_range,
+            "background": "redrawn" if self.choices.redraw else "held",
             **attrs,
         }
         return validate(out)
 
     def image(self, points: np.ndarray, bsc: np.ndarray) -> np.ndarray:
         """One B-mode frame (z, x) of scatterers at points (n, 2) [m]."""
+        return self._show(self._envelope(points, bsc), self.white)
+
+    def _envelope(self, points, bsc):
         loud = bsc != 0
-        envelope = np.abs(self.operator(*points[loud].T, bsc[loud])) / self._loudness
-        grey = self._white * self.choices.display.compress(envelope, 1.0)
-        return np.clip(self._convert(grey), 0, 1) * self.template.sector.values
+        return np.abs(self.operator(*points[loud].T, bsc[loud])) / self._loudness
+
+    def _show(self, envelope, white):
+        grey = self._convert(
+            compress(envelope, white, self.choices.gamma, self.choices.dynamic_range)
+        )
+        return np.clip(grey, 0, 1) * self.template.sector.values
+
+    def _gain(self) -> float:
+        """The white level with which the simulated ES frame is as bright as the template's."""
+        envelope = self._envelope(self.background, self.background_bsc(self.es))
+        aim = float(self.template.bmode[self.es].mean())
+        return brentq(lambda w: self._show(envelope, w).mean() - aim, 1e-3, 1e3, rtol=1e-3)
 
 
 def _uniform(acq: Acquisition, per_area: float, rng: np.random.Generator) -> np.ndarray:

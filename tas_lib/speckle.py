@@ -33,23 +33,16 @@ class Window:
         return max(1, round((self.size / spacing - 1) / 2)), round(self.search / spacing)
 
 
-def correlation(recording: xr.Dataset, window: Window = Window()) -> xr.DataArray:  # noqa: B008
+def correlation(recording: xr.Dataset, window: Window = Window()) -> xr.DataArray:
     """C (time, longitudinal, radial) in [-1, 1] of a recording with `bmode` and `mesh`.
 
     Needs the attribute `es_frame`. C is 1 at ES; where a window holds a single grey level it is 0.
     """
-    for field in ("mesh", "bmode"):
-        if field not in recording:
-            raise InputError(
-                recording.attrs.get("source", "recording"), field, "is missing", "add it"
-            )
+    source = recording.attrs.get("source", "recording")
+    if "mesh" not in recording:
+        raise InputError(source, "mesh", "is missing", "add one, from contours or masks")
     if "es_frame" not in recording.attrs:
-        raise InputError(
-            recording.attrs.get("source", "recording"),
-            "es_frame",
-            "is missing",
-            "name the ES frame",
-        )
+        raise InputError(source, "es_frame", "is missing", "name the end-systolic frame")
     dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
     (half_x, search_x), (half_z, search_z) = window.pixels(dx), window.pixels(dz)
     mesh = recording.mesh.values
@@ -75,16 +68,13 @@ def correlation(recording: xr.Dataset, window: Window = Window()) -> xr.DataArra
         .numpy()
         for t in range(len(frames))
     ]
-    return (
-        recording.mesh.isel(axis=0, drop=True)
-        .copy(data=np.stack(values).reshape(mesh.shape[:3]))
-        .rename("correlation")
-        .assign_attrs(units="1", long_name="speckle correlation with ES")
-    )
+    curves = recording.mesh.isel(axis=0, drop=True).rename("correlation")
+    curves = curves.copy(data=np.stack(values).reshape(curves.shape))
+    return curves.assign_attrs(units="1", long_name="speckle correlation with end-systole")
 
 
 def normalised_correlation(template: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
-    """Zero-mean normalised correlation of templates (n, h, w) at every place inside areas (n, H, W).
+    """Zero-mean normalised correlation of templates (n, h, w) all over areas (n, H, W).
 
     Returns (n, H - h + 1, W - w + 1); 0 where either side has no contrast.
     """

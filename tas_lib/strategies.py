@@ -46,7 +46,7 @@ def s2(scene: Scene, curves: xr.DataArray) -> xr.Dataset:
 def s3(
     scene: Scene,
     curves: xr.DataArray,
-    window: Window = Window(),  # noqa: B008
+    window: Window = Window(),
     alpha: float = 2.0,
     corrections: int = 1,
 ) -> list[xr.Dataset]:
@@ -65,3 +65,30 @@ def s3(
         films.append(film)
         asked = (asked + alpha * (curves - film.correlation)).clip(0, 1)
     return films
+
+
+def coherence_of(correlation, at_full_coherence=1.0):
+    """The coherence that gives a speckle correlation: Eq. (2) inverted, element by element.
+
+    Amplitudes C and 1 - C of two independent fields mix as powers, and the correlation of envelopes
+    is close to the squared one of the fields, so Eq. (2) turns C into
+
+        rho = rho_1 C^2 / (C^2 + (1 - C)^2)
+
+    rho_1 being what is left at C = 1, after motion, resolution and display have taken their share.
+    """
+    q = np.clip(correlation / np.maximum(at_full_coherence, 1e-6), 0, 1)
+    return np.sqrt(q) / (np.sqrt(q) + np.sqrt(1 - q))
+
+
+def s2_inverted(
+    scene: Scene, curves: xr.DataArray, window: Window = Window()
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """Ours, not the paper's: S2 fed with the coherence that should give the wanted correlation.
+
+    One film with C = 1 measures rho_1 of `coherence_of`. Returns the film and rho_1.
+    """
+    ceiling = correlation(s2(scene, xr.ones_like(curves)), window).clip(min=0)
+    film = s2(scene, coherence_of(curves, ceiling))
+    film.attrs["strategy"] = "S2 inverted"
+    return film, ceiling

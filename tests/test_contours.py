@@ -1,12 +1,23 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tas_lib import contours as contours_module
 from tas_lib import recording
-from tas_lib.contours import COORDINATES, FORMAT, Clip, Contour, Contours, for_clip, load, save
+from tas_lib.contours import (
+    COORDINATES,
+    FORMAT,
+    Clip,
+    Contour,
+    Contours,
+    for_clip,
+    load,
+    save,
+    to_metres,
+)
 from tas_lib.errors import InputError
 
 CLIP = Clip("beat.dcm", rows=300, columns=320, frames=40, sop_instance_uid="1.2.3")
@@ -29,8 +40,8 @@ def clip(**attrs):
     frames = np.delete(np.arange(40), [7, 15])
     attrs = {"source": "beat.dcm", "sop_instance_uid": "1.2.3", "pixel_mm": 0.5} | attrs
     attrs = {"origin_row": 20.0, "origin_column": 150.0} | attrs
-    z, x = np.arange(0, 270, 10) * 5e-4, np.arange(-150, 151, 10) * 5e-4
-    bmode = np.zeros((frames.size, z.size, x.size))
+    z, x = np.arange(0, 270) * 5e-4, np.arange(-150, 151) * 5e-4
+    bmode = np.zeros((frames.size, z.size, x.size), np.float32)
     return recording.new(bmode, frames / 30, z, x, **attrs).assign_coords(frame=("time", frames))
 
 
@@ -189,7 +200,23 @@ def test_another_clip_is_refused(given, field):
 
 
 def test_a_recording_without_its_place_in_the_file_is_refused():
-    with pytest.raises(InputError, match="recording: pixel_mm: .*; use a reader"):
-        for_clip(drawn(), clip(pixel_mm=None))
+    with pytest.raises(InputError, match="recording: origin_row: .*; use a reader"):
+        for_clip(drawn(), clip(origin_row=None))
     with pytest.raises(InputError, match="recording: frame: .*; use a reader"):
         for_clip(drawn(), clip().drop_vars("frame"))
+    with pytest.raises(InputError, match="recording: pixel_mm: .* 1 x 1 mm.*; place .* before"):
+        for_clip(drawn(), clip().isel(x=slice(None, None, 2), z=slice(None, None, 2)))
+
+
+def test_pixels_become_metres_from_the_apex():
+    points = np.array([[150.0, 20.0], [160.0, 60.0]])
+    np.testing.assert_allclose(to_metres(points, clip()), [[0, 0], [5e-3, 20e-3]], atol=1e-12)
+    tall = clip(pixel_mm=None)
+    tall = tall.assign_coords(z=2 * tall.z)
+    np.testing.assert_allclose(to_metres(points, tall)[1], [5e-3, 40e-3])
+
+
+def test_the_default_clip_has_contours():
+    drawing = load(Path(contours_module.__file__).parent / "data" / "a4c_contours.json")
+    assert drawing.clip.file == "color3d_jpeg_baseline.dcm"
+    assert drawing.ed_frame in [contour.frame for contour in drawing.contours]

@@ -77,7 +77,7 @@ def test_values_must_be_finite(clip, name, bad):
 
 
 def test_values_must_be_in_range(clip):
-    refuses(clip.assign(bmode=clip.bmode * 255), "bmode", "254", "[0, 1]")
+    refuses(clip.assign(bmode=clip.bmode * 255), "bmode", "to 255", "[0, 1]")
     refuses(clip.assign(coherence=-clip.bmode), "coherence", "[0, 1]")
 
 

@@ -6,15 +6,21 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 
 
-def hide_parameters(app, docname: str, source: list[str]) -> None:
-    """Leave out the cell in which papermill repeats the parameters: a page states its profile."""
+def fold_parameters(app, docname: str, source: list[str]) -> None:
+    """Show the parameters that ran, folded, in place of the notebook's defaults.
+
+    papermill adds a cell with the profile's values after the cell of defaults.
+    """
     if not docname.startswith("notebooks/"):
         return
     notebook = json.loads(source[0])
-    for cell in notebook["cells"]:
-        tags = cell["metadata"].get("tags", [])
-        if "injected-parameters" in tags:
-            tags.append("remove-cell")
+    tagged = [(cell, cell["metadata"].get("tags", [])) for cell in notebook["cells"]]
+    if any("injected-parameters" in tags for _, tags in tagged):
+        for cell, tags in tagged:
+            if "injected-parameters" in tags:
+                cell["metadata"]["tags"] = [*tags, "hide-input"]
+            elif "parameters" in tags:
+                cell["metadata"]["tags"] = [*tags, "remove-cell"]
     source[0] = json.dumps(notebook)
 
 
@@ -42,6 +48,6 @@ def repair_page(app, pagename: str, templatename: str, context: dict, doctree) -
 
 
 def setup(app) -> dict:
-    app.connect("source-read", hide_parameters)
+    app.connect("source-read", fold_parameters)
     app.connect("html-page-context", repair_page, priority=900)  # after the theme's own
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

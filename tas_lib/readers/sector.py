@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 FLICKER = 0.25  # grey levels: a temporal standard deviation that still black pixels do not reach
 COLOURED = 32  # grey levels between the largest and smallest of red, green and blue
 FRAMES_USED = 60  # enough to see every part of the sector flicker
+MIN_ANGLE = np.radians(10)  # between a side and the vertical
 LINES_TRIED = 5000  # through pairs of edge points
 
 
@@ -63,7 +64,7 @@ def find_sector(frames: np.ndarray, aspect: float = 1.0, where: object = "clip")
     apex_row = (last - left[1] - right[1]) / (left[0] + right[0])
     apex_column = left[0] * apex_row + left[1]
     angles = -np.arctan(np.multiply([left[0], right[0]], aspect))
-    if angles.min() < np.radians(10) or np.ptp(angles) > np.radians(5):
+    if angles.min() < MIN_ANGLE or np.ptp(angles) > np.radians(5):
         degrees = " and ".join(f"{angle:.1f}" for angle in np.degrees(angles))
         raise _no_sector(where, f"its sides stand at {degrees} degrees from the vertical")
 
@@ -76,16 +77,17 @@ def find_sector(frames: np.ndarray, aspect: float = 1.0, where: object = "clip")
     bottom = r[-1] - _first_edges(polar_mean[:, ::-1], polar_moving[:, ::-1])
     r_max = np.nanmedian(bottom)
     middle, sides = np.nanmedian(bottom[30:51]), np.nanmedian(np.r_[bottom[:8], bottom[-8:]])
-    if abs(sides / middle - 1) > 0.015:
-        angle = 0.9 * theta[-1, 0]
-        wider = np.sqrt((middle / sides) ** 2 - np.cos(angle) ** 2) / np.sin(angle)
-        log.warning("%s: pixels seem %.3f times as wide as high", where, aspect * wider)
+    angle = 0.9 * theta[-1, 0]
+    wider = np.sqrt(max((middle / sides) ** 2 - np.cos(angle) ** 2, 0)) / np.sin(angle)
+    if abs(sides / middle - 1) > 0.015 and 0.5 < wider < 2:
+        message = "%s: the sector is no part of a circle: pixels seem %.3f times as wide as high"
+        log.warning(message, where, aspect * wider)
 
     values = apex_row, apex_column, angles.mean(), max(r_min, 0), r_max, aspect
     sector = Sector(*map(float, values))
     mask = sector.mask(moving.shape)
     overlap = (mask & moving).sum() / (mask | moving).sum()
-    if overlap < 0.9:
+    if overlap < 0.8:
         raise _no_sector(where, f"the best one overlaps the moving part by {overlap:.0%} only")
     return sector
 
@@ -108,27 +110,24 @@ def to_recording(
     if len(pixels) < 2:
         raise InputError(path, "frames", "there is one only", "give a clip of two or more")
     grey = pixels if pixels.ndim == 3 else _without_colour(pixels, path)
-    kept = [0]
-    for i in range(1, len(grey)):
-        if (grey[i] != grey[kept[-1]]).any():
-            kept.append(i)
-    if len(kept) < 2:
-        raise InputError(
-            path, "frames", "all are identical", "give a clip in which something moves"
-        )
     height, width = spacing_mm
-    sector = find_sector(grey[kept], width / height, path)
+    sector = find_sector(grey, width / height, path)
     mask = sector.mask(grey.shape[1:])
     rows, columns = (slice(*(np.flatnonzero(mask.any(axis=k))[[0, -1]] + (0, 1))) for k in (1, 0))
+    shown = np.where(mask, grey, 0)[:, rows, columns]
+    kept = [0]
+    for i in range(1, len(shown)):
+        if (shown[i] != shown[kept[-1]]).any():
+            kept.append(i)
     ds = recording.new(
-        np.where(mask, grey[kept], 0)[:, rows, columns] / np.float32(255),
+        shown[kept] / np.float32(255),
         time[kept] - time[0],
         (np.arange(len(mask))[rows] - sector.apex_row) * height * 1e-3,
         (np.arange(mask.shape[1])[columns] - sector.apex_column) * width * 1e-3,
         sector=mask[rows, columns],
         source=path.name,
-        duplicates_dropped=len(grey) - len(kept),
-        pixel_mm=width if width == height else None,
+        duplicates_dropped=len(shown) - len(kept),
+        pixel_mm=width if np.isclose(width, height, rtol=1e-4) else None,
         origin_row=sector.apex_row + corner[0],
         origin_column=sector.apex_column + corner[1],
         sector_half_angle=sector.half_angle,
@@ -161,7 +160,7 @@ def _without_colour(rgb: np.ndarray, path: Path) -> np.ndarray:
 
 def _no_sector(where: object, reason: str) -> InputError:
     problem = f"no scanned sector was found ({reason})"
-    return InputError(where, "sector", problem, "give the sector explicitly, or crop to one image")
+    return InputError(where, "sector", problem, "crop the clip to one upright sector image")
 
 
 def _largest_part(flickers: np.ndarray) -> np.ndarray:
@@ -206,7 +205,10 @@ def _straight_edge(mean: np.ndarray, lit: np.ndarray, where: object) -> tuple[fl
     i, j = np.triu_indices(straight.size, 1)
     slopes = (edges[straight][j] - edges[straight][i]) / (straight[j] - straight[i])
     intercepts = edges[straight][i] - slopes * straight[i]
-    lines = np.stack([slopes, intercepts], axis=1)[:: -(-slopes.size // LINES_TRIED)]
+    lines = np.stack([slopes, intercepts], axis=1)[slopes < -np.tan(MIN_ANGLE)]
+    if not lines.size:
+        raise _no_sector(where, "its sides do not widen downwards")
+    lines = lines[:: -(-len(lines) // LINES_TRIED)]
     misses = np.abs(lines[:, :1] * straight + lines[:, 1:] - edges[straight])
     agree = straight[misses[np.argmax((misses < 1).sum(axis=1))] < 1]
     slope, intercept = np.polyfit(agree, edges[agree], 1)

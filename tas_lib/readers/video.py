@@ -1,8 +1,9 @@
 """Read an MP4, AVI or GIF clip, whose pixel spacing only the user can know."""
 
+import warnings
 from pathlib import Path
 
-import imageio.v3 as iio
+import imageio_ffmpeg
 import numpy as np
 import xarray as xr
 
@@ -31,16 +32,9 @@ def read(
     spacing = np.broadcast_to(np.asarray(spacing_mm, float), 2)
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise InputError(path, "spacing_mm", f"is {spacing_mm}", "give a positive size in mm")
-    try:
-        pixels = iio.imread(path, plugin="FFMPEG")
-        rate = frame_rate or iio.immeta(path, plugin="FFMPEG").get("fps")
-    except FileNotFoundError as error:
-        raise InputError(path, "file", "does not exist", "check the path") from error
-    except Exception as error:
-        problem = f"cannot be decoded as video ({str(error).strip().splitlines()[-1]})"
-        remedy = "play it to check it, or export it again as MP4"
-        raise InputError(path, "file", problem, remedy) from error
-    if not rate or not np.isfinite(rate) or rate <= 0:
+    pixels, meta = decode(path)
+    rate = meta.get("fps", 0) if frame_rate is None else frame_rate
+    if not np.isfinite(rate) or rate <= 0:
         raise InputError(path, "frame_rate", f"is {rate}", "give --frame-rate in frames a second")
     return to_recording(
         pixels,
@@ -50,3 +44,24 @@ def read(
         frame_rate=rate,
         licence="not stated",
     )
+
+
+def decode(path: str | Path) -> tuple[np.ndarray, dict]:
+    """RGB frames (time, row, column, 3) uint8 of a video, and what ffmpeg says of it (fps ...)."""
+    if not Path(path).is_file():
+        raise InputError(path, "file", "does not exist", "check the path")
+    pixels, problem = None, ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # imageio_ffmpeg leaves its pipes open
+        try:
+            frames = imageio_ffmpeg.read_frames(path)
+            meta = next(frames)
+            shape = (*meta["size"][::-1], 3)
+            pixels = np.stack([np.frombuffer(frame, np.uint8).reshape(shape) for frame in frames])
+        except (OSError, RuntimeError, ValueError) as error:
+            problem = f"cannot be decoded as video ({str(error).strip().splitlines()[-1]})"
+        del frames
+    if pixels is None:
+        remedy = "play it to check it, or export it again as MP4"
+        raise InputError(path, "file", problem, remedy)
+    return pixels, meta

@@ -37,7 +37,7 @@ class Acquisition:
     at every sample, the whole aperture open on both ways. The paper names the simulator but not its
     sequence: this one (a clinical sector scan) is our choice.
 
-    The origin is the centre of the array; z points down, x to the image's right, angles from z to x.
+    The origin is the centre of the array; z points down, x to the right, angles turn from z to x.
     """
 
     probe: Probe = Probe()

@@ -162,7 +162,7 @@ def load_bands(acq: Acquisition, settings: Settings, progress: bool = True) -> l
     """Calibration of an acquisition, from the user's cache or made now and kept there.
 
     The file is written under another name and moved into place, so two processes may calibrate at
-    once; one that does not read back whole is made anew. A cache that cannot be written is no error.
+    once; one that does not read back whole is made anew. An unwritable cache is only warned of.
     """
     text = f"{VERSION} {acq.key} {dataclasses.astuple(settings)}"
     path = cache_folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"

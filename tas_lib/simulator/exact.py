@@ -43,12 +43,12 @@ def band(acq: Acquisition, floor_db: float = -60.0) -> tuple[float, float]:
     return inside[0], inside[-1]
 
 
-def element_factor(acq: Acquisition, x, z, f: float, dtype=torch.complex64):
-    """G at one frequency and its ratio between neighbours df apart, as a function of df.
+def element_factor(acq: Acquisition, x, z, f: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """G (point, element), complex64, at frequency f [Hz], and the paths r (point, element) [m].
 
-    x, z: sources (...,) [m]. Returns G (..., element) at f and the path lengths r (..., element).
+    x, z: points (point,) [m]. D is the same at all f, so G(f + df) = G(f) exp(-i 2 pi df r / c).
     """
-    x, z = torch.as_tensor(x)[..., None], torch.as_tensor(z)[..., None]
+    x, z = torch.as_tensor(x)[:, None], torch.as_tensor(z)[:, None]
     dx = x - torch.as_tensor(acq.probe.x)
     r = torch.hypot(dx, z).clamp(min=acq.wavelength / 2)
     sine = dx / r
@@ -56,12 +56,13 @@ def element_factor(acq: Acquisition, x, z, f: float, dtype=torch.complex64):
         acq.probe.width / acq.wavelength * sine
     )
     phase = torch.exp(-2j * np.pi * torch.remainder(f / acq.c * r, 1.0))
-    return (directivity / r.sqrt() * phase).to(dtype), r
+    return (directivity / r.sqrt() * phase).to(torch.complex64), r
 
 
 def echo_spectra(acq: Acquisition, x, z, rc, f: np.ndarray, progress: bool = False):
-    """Spectra S (line, element, frequency), complex64, of point scatterers at x, z (scatterer,) [m]
-    with backscatter coefficients rc, for every line's transmit, at evenly spaced frequencies f [Hz].
+    """Spectra S (line, element, frequency), complex64, at evenly spaced frequencies f [Hz].
+
+    x, z: scatterers (scatterer,) [m], of backscatter coefficients rc; one transmit a line.
     """
     tau = torch.as_tensor(acq.transmit_delays(acq.angle))
     rc = torch.as_tensor(np.asarray(rc)).to(torch.complex64)
@@ -77,8 +78,9 @@ def echo_spectra(acq: Acquisition, x, z, rc, f: np.ndarray, progress: bool = Fal
 
 
 def beamform(acq: Acquisition, spectra: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Delay-and-sum of echo spectra (line, element, frequency) at evenly spaced f [Hz], exact at any
-    delay (a type-2 non-uniform FFT); returns I/Q (depth, line), carrier removed, complex64.
+    """Delay-and-sum of echo spectra (line, element, frequency) at evenly spaced f [Hz].
+
+    Exact at any delay (a type-2 non-uniform FFT). Returns I/Q (depth, line), carrier removed.
     """
     df = f[1] - f[0]
     middle = f[len(f) // 2]

@@ -67,7 +67,7 @@ class SectorOperator:
     def __call__(self, x, z, rc) -> np.ndarray:
         """I/Q (depth, line), complex64, carrier exp(2 i k0 r) removed.
 
-        x, z: positions (scatterer,) [m]; rc: backscatter coefficients (scatterer,), real or complex.
+        x, z: positions (scatterer,) [m]; rc: backscatter coefficients (scatterer,).
         """
         sigma = torch.as_tensor(self._scatter(x, z, rc))
         out = torch.empty(len(self.acq.depth), self.acq.n_lines, dtype=torch.complex64)

@@ -1,0 +1,162 @@
+"""The book's own machinery: keys, contents, profiles, and what notebooks put into pages."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+import yaml
+
+from tas_lib import book
+
+REPO = Path(__file__).resolve().parents[1]
+spec = importlib.util.spec_from_file_location("key", REPO / "book/_ext/key.py")
+key = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(key)
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lib/deep").mkdir(parents=True)
+    for name in ("a.py", "lib/b.py", "lib/deep/c.txt"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def test_key_stays_when_only_dates_caches_or_order_change(tree):
+    before = key.key("laptop", ["a.py", "lib"])
+    os.utime(tree / "a.py", (1, 1))
+    (tree / "lib/__pycache__").mkdir()
+    (tree / "lib/__pycache__/b.pyc").write_text("cached")
+    assert key.key("laptop", ["lib", "a.py"]) == before
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda tree: (tree / "lib/deep/c.txt").write_text("edited"),
+        lambda tree: (tree / "lib/deep/c.txt").unlink(),
+        lambda tree: (tree / "lib/new.json").write_text(""),
+        lambda tree: (tree / "lib/b.py").rename(tree / "lib/renamed.py"),
+    ],
+    ids=["edited", "removed", "added", "renamed"],
+)
+def test_key_follows_content_below_a_folder(tree, edit):
+    before = key.key("laptop", ["a.py", "lib"])
+    edit(tree)
+    assert key.key("laptop", ["a.py", "lib"]) != before
+
+
+def test_key_follows_the_profile(tree):
+    assert key.key("smoke", ["a.py"]) != key.key("laptop", ["a.py"])
+
+
+def test_key_file_is_rewritten_only_when_the_key_changes(tree):
+    out = tree / "build/a.key"
+    key.main(str(out), "laptop", "a.py")
+    os.utime(out, (1, 1))
+    key.main(str(out), "laptop", "a.py")
+    assert out.stat().st_mtime == 1
+    (tree / "a.py").write_text("edited")
+    key.main(str(out), "laptop", "a.py")
+    assert out.stat().st_mtime > 1
+
+
+def contents() -> set[str]:
+    toc = yaml.safe_load((REPO / "_toc.yml").read_text())
+    return {toc["root"]} | {page["file"] for part in toc["parts"] for page in part["chapters"]}
+
+
+def test_contents_list_every_page_and_no_other():
+    sources = [*REPO.glob("notebooks/*.py"), *REPO.glob("book/*.md")]
+    assert contents() == {p.relative_to(REPO).with_suffix("").as_posix() for p in sources}
+
+
+@pytest.mark.parametrize("path", sorted(REPO.glob("notebooks/*.py")), ids=lambda p: p.stem)
+def test_notebook_takes_a_profile_and_says_what_made_it(path):
+    text = path.read_text()
+    assert re.search(r'^# %% .*tags=\[.*"parameters"', text, re.MULTILINE)
+    assert re.search(rf"provenance\([^)]*{path.stem}", text)
+
+
+def profiles() -> dict[str, dict]:
+    return {
+        path.stem: yaml.safe_load(path.read_text()) for path in REPO.glob("notebooks/profiles/*")
+    }
+
+
+def test_profiles_change_values_only():
+    assert profiles().keys() == {"smoke", "laptop", "paper"}
+    assert len({frozenset(p) for p in profiles().values()}) == 1
+    assert all(p["profile"] == name for name, p in profiles().items())
+
+
+def test_notebooks_are_kept_as_text():
+    if not (REPO / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a git checkout")
+    git = ["git", "-C", str(REPO), "ls-files", "*.ipynb"]
+    assert subprocess.run(git, capture_output=True, check=True, text=True).stdout == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0.25, np.float64(0.25), np.array(0.25), torch.tensor(0.25), xr.DataArray(0.25)],
+    ids=["float", "numpy scalar", "numpy 0-d", "torch", "xarray"],
+)
+def test_glued_scalars_read_as_plain_numbers(monkeypatch, value):
+    shown = []
+    monkeypatch.setattr(book, "display", lambda data, **options: shown.append((data, options)))
+    book.glue("mae", value)
+    (data, options), *others = shown
+    assert not others
+    assert data["application/papermill.record/text/plain"] == "0.25"
+    assert options["metadata"]["scrapbook"]["name"] == "mae"
+
+
+@pytest.mark.parametrize("kind", ["svg", "webp"])
+def test_themed_draws_once_per_theme_with_its_colours(kind):
+    inks = []
+
+    def draw():
+        inks.append(mpl.rcParams["text.color"])
+        figure, ax = plt.subplots(figsize=(2, 1))
+        ax.imshow(np.eye(4))
+        return figure
+
+    html = book.themed(draw, 'Four "bright" pixels', kind=kind).data
+    assert re.findall(r'class="only-(\w+)"', html) == ["light", "dark"]
+    assert inks[0] != inks[1]
+    assert len(set(re.findall(r"base64,([^\"]+)", html))) == 2
+    assert html.count('alt="Four &quot;bright&quot; pixels"') == 2
+    assert not plt.get_fignums()
+    assert mpl.rcParams["text.color"] not in inks
+
+
+def test_themed_gives_the_same_bytes_again():
+    def draw():
+        figure, ax = plt.subplots(figsize=(2, 1))
+        ax.plot([0, 1])
+        return figure
+
+    assert book.themed(draw, "A line").data == book.themed(draw, "A line").data
+
+
+def test_provenance_states_what_made_a_result(monkeypatch):
+    monkeypatch.setattr(book, "commit", lambda: "abc1234-dirty")
+    html = book.provenance("smoke", 7, "01_x").data
+    assert all(f in html for f in ("01_x", "abc1234-dirty", "profile smoke", "seed 7", "threads"))
+
+
+def test_commit_outside_a_checkout_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(book, "__file__", str(tmp_path / "book.py"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert book.commit() == "no git"

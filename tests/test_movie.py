@@ -1,0 +1,116 @@
+"""Movies show every frame for its time, with the mesh where it is, and never stay half-written."""
+
+import errno
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tas_lib import movie
+from tas_lib.errors import InputError
+from tas_lib.movie import write_movie
+from tas_lib.readers.video import decode
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_frames_come_back(tmp_path, suffix):
+    frames = np.zeros((5, 31, 43))
+    for k, frame in enumerate(frames):
+        frame[8 * (k % 3) : 8 * (k % 3) + 8, 5 * k : 5 * k + 10] = 0.8
+    path = write_movie(tmp_path / f"a{suffix}", frames, frame_rate=20)
+    pixels, meta = decode(path)
+    back = pixels[:, :31, :43, 0]
+    assert back.shape == frames.shape and abs(back / 255 - frames).mean() < 0.02
+    assert meta["fps"] == pytest.approx(20)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_mp4_is_what_browsers_play(tmp_path, clip):
+    path = write_movie(tmp_path / "a.mp4", clip)
+    _, meta = decode(path)
+    assert meta["codec"] == "h264" and meta["pix_fmt"].startswith("yuv420p")
+    assert all(n % 2 == 0 for n in meta["size"])
+
+
+def test_a_dropped_frame_leaves_the_one_before_on_the_screen(tmp_path, clip):
+    path = write_movie(tmp_path / "a.mp4", clip.isel(time=[0, 1, 3]), frame_rate=50)
+    back = decode(path)[0].astype(float)
+    assert len(back) == 4
+    steps = abs(np.diff(back, axis=0)).mean(axis=(1, 2, 3))
+    assert steps[1] < 0.3 * min(steps[0], steps[2])
+
+
+def test_the_mesh_is_drawn_where_it_is(tmp_path, clip):
+    clip["bmode"] = clip["bmode"] * 0
+    path = write_movie(tmp_path / "a.gif", clip, draw_mesh=True)
+    with Image.open(path) as first:
+        image = np.asarray(first.convert("RGB")).astype(int)
+    for layer, colour in ((0, movie.COLOURS["endocardium"]), (-1, movie.COLOURS["epicardium"])):
+        x, z = clip["mesh"].values[0, 4, layer]
+        row, column = round((z - 0.010) * 1e3), round((x + 0.025) * 1e3)
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        patch = image[row - 1 : row + 2, column]
+        assert abs(patch - wanted).sum(axis=-1).min() < 40
+    assert not image[:10].any()
+
+
+def test_oblong_pixels_become_square(tmp_path, clip):
+    wide = clip.drop_vars("mesh").assign_coords(x=2 * clip["x"])
+    with Image.open(write_movie(tmp_path / "a.gif", wide)) as image:
+        assert image.size == (101, 50)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "field"),
+    [
+        ("a.webp", {}, "suffix"),
+        ("a.mp4", {"frame_rate": -2}, "frame_rate"),
+        ("a.mp4", {"draw_mesh": True}, "mesh"),
+        ("nowhere/a.mp4", {}, "file"),
+    ],
+)
+def test_bad_requests_are_refused(tmp_path, clip, name, options, field):
+    with pytest.raises(InputError, match=rf"{name}: {field}: .+; .+"):
+        write_movie(tmp_path / name, clip.drop_vars("mesh"), **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_plain_frames_need_a_rate(tmp_path):
+    with pytest.raises(InputError, match="frame_rate: is None; give"):
+        write_movie(tmp_path / "a.mp4", np.zeros((3, 8, 8)))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_no_room_on_disk_leaves_nothing(tmp_path, clip, monkeypatch, suffix):
+    def full(path, images, rate):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(movie, f"_write_{suffix[1:]}", full)
+    with pytest.raises(InputError, match=r"file: .*No space left on device.*; free some room"):
+        write_movie(tmp_path / f"a{suffix}", clip)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_encoder_that_stops_early_leaves_nothing(tmp_path, clip, monkeypatch):
+    monkeypatch.setattr(movie.imageio_ffmpeg, "count_frames_and_secs", lambda path: (1, 0.02))
+    with pytest.raises(InputError, match=r"a\.mp4: file: .*kept 1 of 4 frames"):
+        write_movie(tmp_path / "a.mp4", clip)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_real_write_failure_leaves_nothing(tmp_path, suffix):
+    script = f"""
+import resource, numpy as np
+from tas_lib.movie import write_movie
+from tas_lib.readers.video import decode
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))
+noise = np.random.default_rng(0).random((20, 200, 200))
+write_movie({str(tmp_path / ("a" + suffix))!r}, noise, frame_rate=20)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "InputError" in result.stderr and "cannot be written" in result.stderr
+    assert not list(tmp_path.iterdir())
