@@ -61,7 +61,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PY) -m pip install -qq -c constraints.txt -e '.[book,dev]'
 	@$(PY) -c 'import matplotlib.pyplot'  # makes its font cache now, not inside a notebook
 	@mkdir -p $(IPYTHONDIR)/profile_default
-	@echo 'c.IPKernelApp.log_level = "ERROR"' >$(IPYTHONDIR)/profile_default/ipython_kernel_config.py
+	@echo 'c.IPKernelApp.log_level = "CRITICAL"' >$(IPYTHONDIR)/profile_default/ipython_kernel_config.py
 	@touch $@
 
 book: $(HTML)

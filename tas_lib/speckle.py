@@ -45,32 +45,29 @@ def correlation(recording: xr.Dataset, window: Window = Window()) -> xr.DataArra
         raise InputError(source, "es_frame", "is missing", "name the end-systolic frame")
     dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
     (half_x, search_x), (half_z, search_z) = window.pixels(dx), window.pixels(dz)
-    mesh = recording.mesh.values
-    column = np.rint((mesh[..., 0] - float(recording.x[0])) / dx).astype(int)
-    row = np.rint((mesh[..., 1] - float(recording.z[0])) / dz).astype(int)
-    frames = recording.bmode.values
-    es = int(recording.attrs["es_frame"])
-
-    def cut(t, reach_z, reach_x):
-        """Squares around all points of frame t (point, row, column); black beyond the image."""
-        image = np.pad(frames[t], ((reach_z, reach_z), (reach_x, reach_x)))
-        squares = np.lib.stride_tricks.sliding_window_view(
-            image, (2 * reach_z + 1, 2 * reach_x + 1)
-        )
-        r = np.clip(row[t].ravel(), 0, frames.shape[1] - 1)
-        c = np.clip(column[t].ravel(), 0, frames.shape[2] - 1)
-        return torch.as_tensor(squares[r, c])
-
-    template = cut(es, half_z, half_x)
+    template = _squares(recording, int(recording.attrs["es_frame"]), half_z, half_x)
     values = [
-        normalised_correlation(template, cut(t, half_z + search_z, half_x + search_x))
+        normalised_correlation(
+            template, _squares(recording, t, half_z + search_z, half_x + search_x)
+        )
         .amax((1, 2))
         .numpy()
-        for t in range(len(frames))
+        for t in range(recording.sizes["time"])
     ]
     curves = recording.mesh.isel(axis=0, drop=True).rename("correlation")
     curves = curves.copy(data=np.stack(values).reshape(curves.shape))
     return curves.assign_attrs(units="1", long_name="speckle correlation with end-systole")
+
+
+def _squares(recording: xr.Dataset, t: int, reach_z: int, reach_x: int) -> torch.Tensor:
+    """Pixels around the mesh points of frame t (point, row, column); black beyond the image."""
+    x, z = recording.x.values, recording.z.values
+    points = recording.mesh.values[t].reshape(-1, 2)
+    column = np.rint((points[:, 0] - x[0]) / (x[1] - x[0])).astype(int).clip(0, len(x) - 1)
+    row = np.rint((points[:, 1] - z[0]) / (z[1] - z[0])).astype(int).clip(0, len(z) - 1)
+    image = np.pad(recording.bmode.values[t], ((reach_z, reach_z), (reach_x, reach_x)))
+    size = (2 * reach_z + 1, 2 * reach_x + 1)
+    return torch.as_tensor(np.lib.stride_tricks.sliding_window_view(image, size)[row, column])
 
 
 def normalised_correlation(template: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
@@ -94,3 +91,20 @@ def mean_absolute_error(simulated: xr.DataArray, real: xr.DataArray, es: int) ->
     """
     others = np.delete(np.arange(real.sizes["time"]), es)
     return abs(simulated - real).isel(time=others).mean("time")
+
+
+def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tuple[float, float]:
+    """Full widths (axial, lateral) at half maximum [m] of the speckle's autocorrelation in frame t.
+
+    Mean autocorrelation of the windows around all mesh points, along z and along x.
+    """
+    dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
+    (half_x, _), (half_z, _) = window.pixels(dx), window.pixels(dz)
+    squares = _squares(recording, t, half_z, half_x)
+    squares = squares - squares.mean((1, 2), keepdim=True)
+    power = torch.fft.rfft2(squares, s=(4 * half_z + 2, 4 * half_x + 2)).abs() ** 2
+    auto = torch.fft.irfft2((power / power.sum((1, 2), keepdim=True)).mean(0)).numpy()
+    return tuple(
+        2 * step * np.interp(-0.5, -line[:half] / line[0], np.arange(half))
+        for line, step, half in ((auto[:, 0], dz, half_z), (auto[0], dx, half_x))
+    )

@@ -1,0 +1,313 @@
+"""The `tas` command: look at a clip, and turn it into a simulated one whose motion is known.
+
+What takes long to import is imported inside the commands, so that help comes at once.
+"""
+
+import json
+import math
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tas_lib import __version__
+from tas_lib.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Each entry gets the module `strategies`, the scene, the template's correlation curves and the
+# options of `simulate`; it returns the film.
+STRATEGIES = {
+    "s1": lambda lib, scene, curves, options: lib.s1(scene, options["p"]),
+    "s2": lambda lib, scene, curves, options: lib.s2(scene, curves),
+    "s3": lambda lib, scene, curves, options: lib.s3(
+        scene, curves, alpha=options["alpha"], corrections=options["corrections"]
+    )[-1],
+    "s2-inverted": lambda lib, scene, curves, options: lib.s2_inverted(scene, curves)[0],
+}
+
+
+class _Commands(typer.core.TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command; show bad input as one line instead of a traceback."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            typer.echo(f"tas: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tas {__version__}")
+        raise typer.Exit()
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
+def _number(text: str, **limits: float) -> Any:
+    return typer.Option(help=text, metavar="NUMBER", callback=_finite, **limits)
+
+
+Clip = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLIP",
+        help="A DICOM ultrasound clip, a video (MP4, AVI, GIF) or a recording (.nc) written by "
+        "this program. Without it, or with the word 'default': the real clip that is installed "
+        "with this program.",
+    ),
+]
+Spacing = Annotated[
+    float | None,
+    _number("Size of a pixel in millimetres. Videos need it, DICOM files state it.", min=1e-3),
+]
+Rate = Annotated[
+    float | None,
+    _number("Frames per second, to replace what a video states.", min=0.1),
+]
+
+
+@app.callback()
+def tas(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Turn a real echocardiogram into simulated ones whose motion is known.
+
+    \b
+    Look at a clip, then simulate it (both work as they stand, on a clip that is installed):
+      tas info
+      tas simulate --strategy s3 --out results
+    """
+
+
+@app.command()
+def info(
+    clip: Clip = "default",
+    spacing_mm: Spacing = None,
+    frame_rate: Rate = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+) -> None:
+    """Show what a clip holds, and whether it can be simulated.
+
+    \b
+    Examples:
+      tas info patient.dcm
+      tas info loop.mp4 --spacing-mm 0.31
+    """
+    from tas_lib import readers
+
+    path = _path(clip)
+    recording = readers.read(path, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    facts = describe(recording, path)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    for name, value in facts.items():
+        values = value if isinstance(value, list) else [value]
+        text = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
+        typer.echo(f"{name.replace('_', ' '):<26}{text if value is not None else 'not stated'}")
+
+
+def describe(recording: "xr.Dataset", path: Path) -> dict[str, Any]:
+    """What `tas info` shows of a recording read from `path`; every name ends in its unit.
+
+    Grey percentiles are taken inside the sector, on the scale 0 (black) to 1.
+    """
+    import numpy as np
+
+    from tas_lib.templates import shipped_contours
+
+    attrs, drawn = recording.attrs, shipped_contours(recording)
+    levels = recording.bmode.values
+    if "sector" in recording:
+        levels = levels[:, recording.sector.values]
+    pixel = [float(1e3 * np.diff(recording[axis]).mean()) for axis in "zx"]
+    half_angle = attrs.get("sector_half_angle")
+    depths = [1e3 * attrs[f"sector_r_{end}"] for end in ("min", "max") if half_angle is not None]
+    if "mesh" in recording:
+        walls = f"in the file, mesh of {recording.mesh.shape[1]} x {recording.mesh.shape[2]}"
+    elif drawn:
+        walls = f"shipped with this program, frames {drawn.ed_frame} to {drawn.last_frame}"
+    else:
+        walls = "none: draw the walls (--contour FILE) before simulating"
+    return {
+        "file": str(path),
+        "file_MB": path.stat().st_size / 1e6,
+        "view": attrs.get("view") or (drawn.view if drawn else None),
+        "rows_columns": [recording.sizes["z"], recording.sizes["x"]],
+        "frames": recording.sizes["time"],
+        "duplicates_dropped": attrs.get("duplicates_dropped"),
+        "duration_s": float(recording.time[-1]),
+        "frame_rate_Hz": float(attrs.get("frame_rate") or 1 / np.diff(recording.time).mean()),
+        "pixel_height_width_mm": pixel,
+        "sector_angle_degrees": None if half_angle is None else float(np.degrees(2 * half_angle)),
+        "sector_depth_mm": depths or None,
+        "grey_percentiles_5_50_95": [float(q) for q in np.percentile(levels, [5, 50, 95])],
+        "walls": walls,
+        "licence": attrs.get("licence"),
+    }
+
+
+@app.command()
+def simulate(
+    strategy: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(STRATEGIES),
+            help="How the speckle loses its memory. s1: a fixed share of it stays on the wall; "
+            "s2: as much as the clip's own speckle keeps; s3: s2, corrected by its own result; "
+            "s2-inverted: ours, s2 through the inverted curve of correlation against coherence.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results; made if new.")],
+    clip: Clip = "default",
+    contour: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Walls drawn on the clip. Needed unless the clip is the default one or a "
+            "recording with a mesh; the book's data page describes the format.",
+        ),
+    ] = None,
+    spacing_mm: Spacing = None,
+    frame_rate: Rate = None,
+    p: Annotated[float, _number("s1: coherence inside the wall.", min=0, max=1)] = 0.8,
+    alpha: Annotated[float, _number("s3: strength of a correction.", min=0)] = 2.0,
+    corrections: Annotated[
+        int, typer.Option(min=1, metavar="N", help="s3: how many; the paper has one.")
+    ] = 1,
+    gamma: Annotated[float, _number("Exponent of Eq. (1), backscatter from grey.", min=0.1)] = 2.0,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Another seed, another speckle.")
+    ] = 0,
+    movie: Annotated[
+        Literal["mp4", "gif"],
+        typer.Option(metavar="mp4|gif", help="Kind of movie: clip and simulation abreast."),
+    ] = "mp4",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show no progress, print nothing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
+) -> None:
+    """Simulate a clip: same anatomy and grey levels, and a motion of the wall that is known.
+
+    Writes a recording (.nc: frames, true mesh in metres, speckle correlation, coherence), a movie
+    and a picture of end-systole (.png), and prints how far the speckle's correlation is from the
+    clip's. The first run for a sector takes a minute or two more.
+
+    \b
+    Examples:
+      tas simulate --strategy s3 --out results
+      tas simulate loop.mp4 --spacing-mm 0.31 --contour walls.json --strategy s1 --out results
+    """
+    if strategy not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        raise InputError("simulate", "--strategy", f"{strategy!r} is unknown", f"use {known}")
+    path = _path(clip)
+    stem = out / f"{path.stem}-{strategy}-seed{seed}"
+    targets = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("nc", movie, "png")]
+    _prepare(out, targets, force)
+    start = perf_counter()
+
+    from tas_lib import recording, strategies
+    from tas_lib.movie import write_movie
+    from tas_lib.scene import Choices, Scene
+    from tas_lib.speckle import correlation, mean_absolute_error
+    from tas_lib.templates import load_template
+
+    template = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    curves = correlation(template)
+    scene = Scene(template, seed, Choices(gamma=gamma), progress=not quiet)
+    options = {"p": p, "alpha": alpha, "corrections": corrections}
+    film = STRATEGIES[strategy](strategies, scene, curves, options)
+    if "correlation" not in film:
+        film["correlation"] = correlation(film)
+
+    centre = (template.sizes["radial"] - 1) // 2
+    error = mean_absolute_error(film.correlation, curves, scene.es).isel(radial=centre)
+    mean, spread = float(error.mean()), float(error.std())
+    film.attrs |= {"correlation_mae": mean, "correlation_mae_sd": spread}
+
+    recording.save(film, targets[0])
+    write_movie(targets[1], _abreast(template, film), draw_mesh=True)
+    _draw_es(targets[2], template, film)
+    if not quiet:
+        typer.echo(
+            f"{film.attrs['strategy']}, seed {seed}: {template.sizes['time']} frames in "
+            f"{perf_counter() - start:.0f} s\n"
+            f"speckle correlation, MAE against the clip: {mean:.3f} (SD {spread:.3f} over the "
+            f"{error.size} points of the wall's centreline)"
+        )
+        for target in targets:
+            typer.echo(f"wrote {target}")
+
+
+def _path(clip: str) -> Path:
+    if clip != "default":
+        return Path(clip)
+    from tas_lib.readers import default_clip
+
+    return default_clip()
+
+
+def _prepare(out: Path, targets: list[Path], force: bool) -> None:
+    """Make the folder; refuse before the long part what could not be written after it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"is no folder and cannot be made one ({error.strerror})"
+        raise InputError(out, "--out", problem, "name another folder") from error
+    for target in targets:
+        if target.exists() and not force:
+            remedy = "choose another folder or seed, or replace it with --force"
+            raise InputError(target, "file", "exists already", remedy)
+
+
+def _abreast(template: "xr.Dataset", film: "xr.Dataset") -> "xr.Dataset":
+    """Template and film side by side in one recording; the mesh lies on the template."""
+    import numpy as np
+
+    from tas_lib import recording
+
+    x = template.x.values
+    pitch, frames = (x[-1] - x[0]) / (x.size - 1), [template.bmode.values, film.bmode.values]
+    wide = np.concatenate(frames, axis=2)
+    pair = recording.new(wide, template.time, template.z, x[0] + pitch * np.arange(wide.shape[2]))
+    return pair.assign(mesh=template.mesh)
+
+
+def _draw_es(path: Path, template: "xr.Dataset", film: "xr.Dataset") -> None:
+    """Picture of the end-systolic frame, real and simulated, in millimetres from the apex."""
+    from matplotlib.figure import Figure
+
+    from tas_lib.recording import replacing
+
+    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    es = template.attrs["es_frame"]
+    x, z = (1e3 * template[axis].values[[0, -1]] for axis in "xz")
+    titles = f"{template.attrs.get('source', 'clip')}, end-systole", film.attrs["strategy"]
+    for axes, title, ds in zip(
+        figure.subplots(1, 2, sharey=True), titles, (template, film), strict=True
+    ):
+        axes.imshow(ds.bmode[es], cmap="gray", vmin=0, vmax=1, extent=(*x, *z[::-1]))
+        axes.set(title=title, xlabel="x [mm]")
+    figure.axes[0].set_ylabel("z [mm]")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+if __name__ == "__main__":
+    app()

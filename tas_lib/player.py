@@ -1,0 +1,235 @@
+"""Films side by side in a static page: one block of HTML that plays, steps, and shows the mesh.
+
+Every film becomes one sprite, a WebP image that holds all its frames; mesh and colours are drawn
+over it by the script in player.js. Nothing is fetched: the block works offline and from a file.
+"""
+
+import base64
+import itertools
+import json
+import math
+from collections.abc import Iterable
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from io import BytesIO
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from IPython.display import HTML
+from PIL import Image
+
+from tas_lib.errors import InputError
+from tas_lib.movie import COLOURS
+from tas_lib.recording import DIMS
+
+# Viridis without its darkest part, which would drown in a B-mode image; one digit of base 32 each.
+DIGITS = "0123456789abcdefghijklmnopqrstuv"
+VIRIDIS = mpl.colormaps["viridis"](np.linspace(0.15, 1, len(DIGITS)))[:, :3]
+MAP_OPACITY = 0.6
+
+STYLE = """
+.film-player { color: inherit; max-width: 100%; }
+.film-player figure { margin: 0; max-width: none; text-align: center; }
+.film-player figcaption { font-weight: 600; margin: 0 0 .2em; }
+.film-player canvas { width: 100%; height: auto; background: #000; border-radius: 4px; }
+.film-player .films { display: grid; gap: .6em; justify-content: center; margin-bottom: .6em; }
+.film-player .row { display: flex; flex-wrap: wrap; align-items: center; gap: .4em 1em;
+  margin: .3em 0; font-variant-numeric: tabular-nums; }
+.film-player .track { position: relative; flex: 1 1 12em; padding-bottom: 1.7em; }
+.film-player [type=range] { display: block; width: 100%; margin: 0; accent-color: currentColor; }
+.film-player :is(button, select) { font: inherit; color: inherit; background: transparent;
+  border: 1px solid currentColor; border-radius: 4px; padding: .1em .6em; cursor: pointer; }
+.film-player option { color: CanvasText; background: Canvas; }
+.film-player [data-play] { min-width: 5em; align-self: flex-start; }
+.film-player .track button { position: absolute; bottom: 0; transform: translateX(-50%);
+  border: 0; padding: 0 .3em; font-size: .85em; text-decoration: underline; }
+.film-player i { display: inline-block; width: 1.2em; height: .25em; margin: 0 .2em 0 .5em;
+  vertical-align: middle; }
+.film-player [data-scale] i { width: 8em; height: .8em; margin: 0 .4em; }
+"""
+
+_count = itertools.count()
+
+
+def film_player(
+    films: dict[str, xr.Dataset],
+    *,
+    quantity: str | Iterable[str] | None = None,
+    alt: str,
+    height: int = 260,
+) -> HTML:
+    """Show recordings of the same times side by side; they play in step, never by themselves.
+
+    films: title -> recording; where it has a mesh, a checkbox draws it, and `ed_frame` and
+        `es_frame` of the first film are marked on the slider.
+    quantity: variables in [0, 1] that the reader may lay over the films: at the mesh's points
+        (time, longitudinal, radial), as "correlation", or as a map (time, z, x), as "coherence".
+        Some of the films may lack it.
+    alt: what the films show, for those who can't see them.
+    height: of a film [px]; its width follows from the sector, to which it is cropped.
+
+    Raises InputError if the films differ in their times, or if no film has the quantity.
+    """
+    quantities = [quantity] if isinstance(quantity, str) else list(quantity or [])
+    _check(films, quantities)
+    first = next(iter(films.values()))
+    times = np.rint(1e3 * first["time"].values).astype(int).tolist()
+    columns = math.ceil(math.sqrt(len(times)))
+    shown = [_film(ds, quantities, height, columns) for ds in films.values()]
+    meshes = [mesh for _, _, mesh in shown]
+    different = [m for i, m in enumerate(meshes) if m and m not in meshes[:i]]
+    marks = {mark: first.attrs.get(f"{mark.lower()}_frame") for mark in ("ED", "ES")}
+    marks = {mark: int(frame) for mark, frame in marks.items() if frame is not None}
+    data = {
+        "times": times,
+        "period": times[-1] + times[-1] / (len(times) - 1),
+        "marks": marks,
+        "columns": columns,
+        "rows": math.ceil(len(times) / columns),
+        "palette": [mpl.colors.to_hex(colour) for colour in VIRIDIS],
+        "meshes": different,
+        "films": [
+            {**film, "mesh": different.index(mesh) if mesh else None} for film, _, mesh in shown
+        ],
+    }
+    data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    script = files("tas_lib").joinpath("player.js").read_text("utf-8")
+    name = f"films-{sha256(data.encode()).hexdigest()[:8]}-{next(_count)}"
+    widths = [width for _, width, _ in shown]
+    return HTML(
+        f'<div class="film-player" id="{name}" role="group" aria-label="{escape(alt)}">'
+        f"<style>{STYLE}</style>"
+        f"{_canvases(films, widths, height, alt)}"
+        f"{_controls(films, quantities, marks, len(times), bool(different))}"
+        f'<script type="application/json">{data}</script>'
+        f'<script>(() => {{\n{script}\nfilmPlayer(document.getElementById("{name}"));\n}})();'
+        "</script></div>"
+    )
+
+
+def _check(films: dict[str, xr.Dataset], quantities: list[str]) -> None:
+    if not films:
+        raise InputError("film player", "films", "are none", "give at least one recording")
+    (title, first), *others = films.items()
+    for other, ds in others:
+        if ds.sizes["time"] != first.sizes["time"]:
+            problem = f"has {ds.sizes['time']} frames, {title!r} has {first.sizes['time']}"
+            raise InputError(other, "time", problem, "choose the same frames of each")
+        apart = float(np.abs(ds["time"].values - first["time"].values).max())
+        if apart > 0.5 * float(np.diff(first["time"]).min()):
+            problem = f"frames are up to {1e3 * apart:.0f} ms from those of {title!r}"
+            raise InputError(other, "time", problem, "resample the films to the same times")
+    for name in quantities:
+        having = [ds for ds in films.values() if name in ds]
+        if not having:
+            remedy = f"compute it, or choose from {sorted(map(str, first.data_vars))}"
+            raise InputError("film player", name, "is in none of the films", remedy)
+        for ds in having:
+            if ds[name].dims not in (DIMS["correlation"], DIMS["coherence"]):
+                problem = f"has dimensions {ds[name].dims}"
+                raise InputError("film player", name, problem, "choose a map or values of points")
+
+
+def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
+    """What the script needs of one film; its width [px]; its mesh in tenths of a pixel or None."""
+    z, x = ds["z"].values, ds["x"].values
+    sector = ds["sector"].values if "sector" in ds else np.ones((z.size, x.size), bool)
+    rows, cols = (np.flatnonzero(sector.any(axis)) for axis in (1, 0))
+    crop = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+    pitch = np.array([x[1] - x[0], z[1] - z[0]])
+    extent = pitch * (cols[-1] + 1 - cols[0], rows[-1] + 1 - rows[0])
+    width = round(height * extent[0] / extent[1])
+
+    grey = [Image.fromarray(_bytes(frame)) for frame in ds["bmode"].values[:, *crop]]
+    film = {"sprite": _sprite(grey, (width, height), columns), "maps": {}, "points": {}}
+    for name in (name for name in quantities if name in ds):
+        if ds[name].dims == DIMS["coherence"]:
+            maps = [_coloured(values) for values in ds[name].values[:, *crop]]
+            film["maps"][name] = _sprite(maps, (width // 2, height // 2), columns)
+        else:
+            levels = np.rint((len(DIGITS) - 1) * ds[name].values.clip(0, 1)).astype(int)
+            film["points"][name] = "".join(DIGITS[level] for level in levels.flat)
+    if "mesh" not in ds:
+        return film, width, None
+    corner = np.array([x[cols[0]], z[rows[0]]]) - pitch / 2
+    tenths = np.rint(10 * (ds["mesh"].values - corner) / extent * (width, height)).astype(int)
+    across = tenths.shape[2]
+    mesh = {
+        "shape": tenths.shape[1:3],
+        "walls": list(zip((0, across // 2, across - 1), COLOURS.values(), strict=True)),
+        "points": tenths.reshape(len(tenths), -1).tolist(),
+    }
+    return film, width, mesh
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return np.rint(255 * values).astype(np.uint8)
+
+
+def _coloured(values: np.ndarray) -> Image.Image:
+    """A map in [0, 1] (row, column) in colours that vanish towards 0, so that the film is seen."""
+    levels = np.rint((len(VIRIDIS) - 1) * values).astype(int)
+    opacity = MAP_OPACITY * np.clip(values / 0.1, 0, 1)
+    return Image.fromarray(_bytes(np.concatenate([VIRIDIS[levels], opacity[..., None]], -1)))
+
+
+def _sprite(images: list[Image.Image], size: tuple[int, int], columns: int) -> str:
+    """The images, each scaled to size (width, height), row by row in one WebP data address."""
+    width, height = size
+    shape = columns * width, math.ceil(len(images) / columns) * height
+    sheet = Image.new(images[0].mode, shape)
+    for i, image in enumerate(images):
+        place = i % columns * width, i // columns * height
+        sheet.paste(image.resize(size, Image.Resampling.LANCZOS), place)
+    buffer = BytesIO()
+    sheet.save(buffer, "WEBP", quality=60, alpha_quality=60, method=6)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _canvases(films: Iterable[str], widths: list[int], height: int, alt: str) -> str:
+    figures = "".join(
+        f"<figure><figcaption>{escape(title)}</figcaption>"
+        f'<canvas role="img" aria-label="{escape(f"{title}: {alt}")}"'
+        f' width="{width}" height="{height}"></canvas></figure>'
+        for title, width in zip(films, widths, strict=True)
+    )
+    share = "50% - .3em" if len(widths) > 1 else "100%"  # two to a row, on phones too
+    tracks = f"repeat(auto-fit, min({share}, {max(widths)}px))"
+    return f'<div class="films" style="grid-template-columns: {tracks}">{figures}</div>'
+
+
+def _controls(
+    films: dict[str, xr.Dataset],
+    quantities: list[str],
+    marks: dict[str, int],
+    n_frames: int,
+    has_mesh: bool,
+) -> str:
+    jumps = "".join(
+        f'<button type="button" data-frame="{frame}" aria-label="go to {mark}"'
+        f' style="left:calc(8px + {frame / (n_frames - 1):.4f} * (100% - 16px))">{mark}</button>'
+        for mark, frame in marks.items()
+    )
+    html = (
+        '<div class="row"><button type="button" data-play>Play</button><div class="track">'
+        f'<input type="range" min="0" max="{n_frames - 1}" value="0" aria-label="frame">{jumps}'
+        '</div></div><div class="row"><span data-status></span>'
+    )
+    if has_mesh:
+        swatches = "".join(f'<i style="background:{c}"></i>{n}' for n, c in COLOURS.items())
+        html += f'<label><input type="checkbox"> mesh {swatches}</label>'
+    if quantities:
+        options = '<option value="">none</option>'
+        for name in quantities:
+            without = ", ".join(title for title, ds in films.items() if name not in ds)
+            label = f"{name} (not in {without})" if without else name
+            options += f'<option value="{escape(name)}">{escape(label)}</option>'
+        bar = ",".join(mpl.colors.to_hex(colour) for colour in VIRIDIS[::4])
+        html += (
+            f"<label>colours <select>{options}</select></label>"
+            '<span data-scale hidden role="img" aria-label="colour scale from 0 to 1">'
+            f'0<i style="background:linear-gradient(90deg,{bar})"></i>1</span>'
+        )
+    return html + "</div>"

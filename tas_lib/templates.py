@@ -1,0 +1,62 @@
+"""A clip with its contours becomes a template: the beat, its mesh and the frames ED and ES."""
+
+from pathlib import Path
+
+import xarray as xr
+
+from tas_lib import contours, readers
+from tas_lib.contours import Contours
+from tas_lib.errors import InputError
+from tas_lib.mesh import template_mesh
+
+NEEDED = "es_frame", "sector_half_angle", "sector_r_max"  # attributes that a simulation reads
+
+
+def load_template(
+    clip: str | Path,
+    contour: str | Path | None = None,
+    *,
+    spacing_mm: float | None = None,
+    frame_rate: float | None = None,
+    n_longitudinal: int = 36,
+    n_radial: int = 5,
+) -> xr.Dataset:
+    """Read a clip and cut it to its drawn beat, with mesh [m], ed_frame and es_frame.
+
+    clip, spacing_mm [mm], frame_rate [Hz]: see `readers.read`; contour: a contour file, by default
+    the one in this package that was drawn on the clip. The mesh (time, n_longitudinal, n_radial, 2)
+    has the paper's size (section III-A.1). A saved recording that has a mesh is a template as it
+    is, unless a contour file is given. Raises InputError.
+    """
+    recording = readers.read(clip, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    if contour is not None:
+        walls = contours.load(contour)
+    elif "mesh" in recording:
+        missing = ", ".join(name for name in NEEDED if name not in recording.attrs)
+        if missing:
+            remedy = "state it in the attributes, or give --contour FILE"
+            raise InputError(clip, missing, "is missing beside the mesh", remedy)
+        return recording
+    else:
+        walls = shipped_contours(recording)
+    if walls is None:
+        problem = "none are known for this clip, so its wall cannot be followed"
+        remedy = "draw the walls: --contour FILE, format described in the book's data page"
+        raise InputError(clip, "contours", problem, remedy)
+    return template_mesh(walls, recording, n_longitudinal, n_radial)
+
+
+def default_template(*, n_longitudinal: int = 36, n_radial: int = 5) -> xr.Dataset:
+    """The template made of `readers.default_clip`, a real apical four-chamber clip."""
+    clip = readers.default_clip()
+    return load_template(clip, n_longitudinal=n_longitudinal, n_radial=n_radial)
+
+
+def shipped_contours(recording: xr.Dataset) -> Contours | None:
+    """The contours in this package drawn on the recording's DICOM file, by SOP Instance UID."""
+    uid = recording.attrs.get("sop_instance_uid")
+    for path in sorted((Path(__file__).parent / "data").glob("*_contours.json")):
+        walls = contours.load(path)
+        if uid and walls.clip.sop_instance_uid == uid:
+            return walls
+    return None
