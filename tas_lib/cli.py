@@ -219,16 +219,26 @@ def simulate(
     path = _path(clip)
     stem = out / f"{path.stem}-{strategy}-seed{seed}"
     targets = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("nc", movie, "png")]
-    _prepare(out, targets, force)
+    for target in targets:
+        if target.exists() and not force:
+            remedy = "choose another folder or seed, or replace it with --force"
+            raise InputError(target, "file", "exists already", remedy)
     start = perf_counter()
+
+    from tas_lib.templates import load_template
+
+    template = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be made a folder ({error.strerror})"
+        raise InputError(out, "--out", problem, "name another one") from error
 
     from tas_lib import recording, strategies
     from tas_lib.movie import write_movie
     from tas_lib.scene import Choices, Scene
     from tas_lib.speckle import correlation, mean_absolute_error
-    from tas_lib.templates import load_template
 
-    template = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
     curves = correlation(template)
     scene = Scene(template, seed, Choices(gamma=gamma), progress=not quiet)
     options = {"p": p, "alpha": alpha, "corrections": corrections}
@@ -263,19 +273,6 @@ def _path(clip: str) -> Path:
     return default_clip()
 
 
-def _prepare(out: Path, targets: list[Path], force: bool) -> None:
-    """Make the folder; refuse before the long part what could not be written after it."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"is no folder and cannot be made one ({error.strerror})"
-        raise InputError(out, "--out", problem, "name another folder") from error
-    for target in targets:
-        if target.exists() and not force:
-            remedy = "choose another folder or seed, or replace it with --force"
-            raise InputError(target, "file", "exists already", remedy)
-
-
 def _abreast(template: "xr.Dataset", film: "xr.Dataset") -> "xr.Dataset":
     """Template and film side by side in one recording; the mesh lies on the template."""
     import numpy as np
@@ -298,7 +295,10 @@ def _draw_es(path: Path, template: "xr.Dataset", film: "xr.Dataset") -> None:
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     es = template.attrs["es_frame"]
     x, z = (1e3 * template[axis].values[[0, -1]] for axis in "xz")
-    titles = f"{template.attrs.get('source', 'clip')}, end-systole", film.attrs["strategy"]
+    titles = (
+        f"{template.attrs.get('source', 'clip')}, end-systole",
+        f"simulated by {film.attrs['strategy']}, seed {film.attrs['seed']}",
+    )
     for axes, title, ds in zip(
         figure.subplots(1, 2, sharey=True), titles, (template, film), strict=True
     ):

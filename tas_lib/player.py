@@ -22,29 +22,31 @@ from PIL import Image
 
 from tas_lib.errors import InputError
 from tas_lib.movie import COLOURS
-from tas_lib.recording import DIMS
+from tas_lib.recording import DIMS, validate
 
 # Viridis without its darkest part, which would drown in a B-mode image; one digit of base 32 each.
 DIGITS = "0123456789abcdefghijklmnopqrstuv"
 VIRIDIS = mpl.colormaps["viridis"](np.linspace(0.15, 1, len(DIGITS)))[:, :3]
 MAP_OPACITY = 0.6
+QUALITY = {"L": 80, "RGBA": 60}  # of WebP; at 80, films keep 97 % of their speckle's contrast
 
 STYLE = """
 .film-player { color: inherit; max-width: 100%; }
-.film-player figure { margin: 0; max-width: none; text-align: center; }
-.film-player figcaption { font-weight: 600; margin: 0 0 .2em; }
+.film-player .film-title { font-weight: 600; text-align: center; }
 .film-player canvas { width: 100%; height: auto; background: #000; border-radius: 4px; }
-.film-player .films { display: grid; gap: .6em; justify-content: center; margin-bottom: .6em; }
-.film-player .row { display: flex; flex-wrap: wrap; align-items: center; gap: .4em 1em;
+.film-player .film-grid { display: grid; gap: .6em; justify-content: center; margin-bottom: .6em; }
+.film-player .film-row { display: flex; flex-wrap: wrap; align-items: center; gap: .4em 1em;
   margin: .3em 0; font-variant-numeric: tabular-nums; }
-.film-player .track { position: relative; flex: 1 1 12em; padding-bottom: 1.7em; }
-.film-player [type=range] { display: block; width: 100%; margin: 0; accent-color: currentColor; }
+.film-player .film-track { position: relative; flex: 1 1 12em; padding-bottom: 1.8em; }
+.film-player [type=range] { display: block; width: 100%; margin: 0; }
 .film-player :is(button, select) { font: inherit; color: inherit; background: transparent;
-  border: 1px solid currentColor; border-radius: 4px; padding: .1em .6em; cursor: pointer; }
+  border: 1px solid currentColor; border-radius: 4px; padding: .1em .6em; line-height: 1.5;
+  cursor: pointer; }
 .film-player option { color: CanvasText; background: Canvas; }
 .film-player [data-play] { min-width: 5em; align-self: flex-start; }
-.film-player .track button { position: absolute; bottom: 0; transform: translateX(-50%);
-  border: 0; padding: 0 .3em; font-size: .85em; text-decoration: underline; }
+.film-player .film-track button { position: absolute; bottom: 0; transform: translateX(-50%);
+  border: 0; padding: .1em .5em; font-size: .85em; text-decoration: underline; }
+.film-player label span { white-space: nowrap; }
 .film-player i { display: inline-block; width: 1.2em; height: .25em; margin: 0 .2em 0 .5em;
   vertical-align: middle; }
 .film-player [data-scale] i { width: 8em; height: .8em; margin: 0 .4em; }
@@ -70,9 +72,10 @@ def film_player(
     alt: what the films show, for those who can't see them.
     height: of a film [px]; its width follows from the sector, to which it is cropped.
 
-    Raises InputError if the films differ in their times, or if no film has the quantity.
+    Raises InputError if the films' times differ, a recording is faulty or no film has the quantity.
     """
     quantities = [quantity] if isinstance(quantity, str) else list(quantity or [])
+    films = {title: validate(ds, title) for title, ds in films.items()}
     _check(films, quantities)
     first = next(iter(films.values()))
     times = np.rint(1e3 * first["time"].values).astype(int).tolist()
@@ -130,6 +133,9 @@ def _check(films: dict[str, xr.Dataset], quantities: list[str]) -> None:
             if ds[name].dims not in (DIMS["correlation"], DIMS["coherence"]):
                 problem = f"has dimensions {ds[name].dims}"
                 raise InputError("film player", name, problem, "choose a map or values of points")
+            if ds[name].dims == DIMS["correlation"] and "mesh" not in ds:
+                remedy = f"add the one on which {name} was measured"
+                raise InputError("film player", "mesh", "is missing", remedy)
 
 
 def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
@@ -149,8 +155,7 @@ def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
             maps = [_coloured(values) for values in ds[name].values[:, *crop]]
             film["maps"][name] = _sprite(maps, (width // 2, height // 2), columns)
         else:
-            levels = np.rint((len(DIGITS) - 1) * ds[name].values.clip(0, 1)).astype(int)
-            film["points"][name] = "".join(DIGITS[level] for level in levels.flat)
+            film["points"][name] = "".join(DIGITS[k] for k in _levels(ds[name].values).flat)
     if "mesh" not in ds:
         return film, width, None
     corner = np.array([x[cols[0]], z[rows[0]]]) - pitch / 2
@@ -168,11 +173,16 @@ def _bytes(values: np.ndarray) -> np.ndarray:
     return np.rint(255 * values).astype(np.uint8)
 
 
+def _levels(values: np.ndarray) -> np.ndarray:
+    """Which of the colours stands for each value; what lies outside [0, 1] gets the end's."""
+    return np.rint((len(VIRIDIS) - 1) * values.clip(0, 1)).astype(int)
+
+
 def _coloured(values: np.ndarray) -> Image.Image:
     """A map in [0, 1] (row, column) in colours that vanish towards 0, so that the film is seen."""
-    levels = np.rint((len(VIRIDIS) - 1) * values).astype(int)
     opacity = MAP_OPACITY * np.clip(values / 0.1, 0, 1)
-    return Image.fromarray(_bytes(np.concatenate([VIRIDIS[levels], opacity[..., None]], -1)))
+    colours = np.concatenate([VIRIDIS[_levels(values)], opacity[..., None]], -1)
+    return Image.fromarray(_bytes(colours))
 
 
 def _sprite(images: list[Image.Image], size: tuple[int, int], columns: int) -> str:
@@ -184,20 +194,20 @@ def _sprite(images: list[Image.Image], size: tuple[int, int], columns: int) -> s
         place = i % columns * width, i // columns * height
         sheet.paste(image.resize(size, Image.Resampling.LANCZOS), place)
     buffer = BytesIO()
-    sheet.save(buffer, "WEBP", quality=60, alpha_quality=60, method=6)
+    sheet.save(buffer, "WEBP", quality=QUALITY[sheet.mode], alpha_quality=60, method=6)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _canvases(films: Iterable[str], widths: list[int], height: int, alt: str) -> str:
-    figures = "".join(
-        f"<figure><figcaption>{escape(title)}</figcaption>"
+    canvases = "".join(
+        f'<div><div class="film-title">{escape(title)}</div>'
         f'<canvas role="img" aria-label="{escape(f"{title}: {alt}")}"'
-        f' width="{width}" height="{height}"></canvas></figure>'
+        f' width="{width}" height="{height}"></canvas></div>'
         for title, width in zip(films, widths, strict=True)
     )
     share = "50% - .3em" if len(widths) > 1 else "100%"  # two to a row, on phones too
     tracks = f"repeat(auto-fit, min({share}, {max(widths)}px))"
-    return f'<div class="films" style="grid-template-columns: {tracks}">{figures}</div>'
+    return f'<div class="film-grid" style="grid-template-columns: {tracks}">{canvases}</div>'
 
 
 def _controls(
@@ -213,12 +223,16 @@ def _controls(
         for mark, frame in marks.items()
     )
     html = (
-        '<div class="row"><button type="button" data-play>Play</button><div class="track">'
+        '<div class="film-row"><button type="button" data-play>Play</button>'
+        '<div class="film-track">'
         f'<input type="range" min="0" max="{n_frames - 1}" value="0" aria-label="frame">{jumps}'
-        '</div></div><div class="row"><span data-status></span>'
+        '</div></div><div class="film-row"><span data-status></span>'
     )
     if has_mesh:
-        swatches = "".join(f'<i style="background:{c}"></i>{n}' for n, c in COLOURS.items())
+        swatches = "".join(
+            f'<span><i style="background:{colour}"></i>{wall}</span> '
+            for wall, colour in COLOURS.items()
+        )
         html += f'<label><input type="checkbox"> mesh {swatches}</label>'
     if quantities:
         options = '<option value="">none</option>'
@@ -226,7 +240,7 @@ def _controls(
             without = ", ".join(title for title, ds in films.items() if name not in ds)
             label = f"{name} (not in {without})" if without else name
             options += f'<option value="{escape(name)}">{escape(label)}</option>'
-        bar = ",".join(mpl.colors.to_hex(colour) for colour in VIRIDIS[::4])
+        bar = ",".join(mpl.colors.to_hex(colour) for colour in VIRIDIS)
         html += (
             f"<label>colours <select>{options}</select></label>"
             '<span data-scale hidden role="img" aria-label="colour scale from 0 to 1">'

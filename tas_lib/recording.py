@@ -189,6 +189,13 @@ def open(path: str | Path) -> xr.Dataset:
     return validate(ds, path)
 
 
+def thin(ds: xr.Dataset, step: int) -> xr.Dataset:
+    """Every `step`-th frame, end-systole among them; ED becomes the first frame that is left."""
+    es = int(ds.attrs["es_frame"])
+    out = ds.isel(time=slice(es % step, None, step)).assign_attrs(ed_frame=0, es_frame=es // step)
+    return out.assign_coords(time=("time", out.time.values - out.time.values[0], out.time.attrs))
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place on success, else goes away.

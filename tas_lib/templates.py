@@ -1,5 +1,6 @@
 """A clip with its contours becomes a template: the beat, its mesh and the frames ED and ES."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import xarray as xr
@@ -53,10 +54,9 @@ def default_template(*, n_longitudinal: int = 36, n_radial: int = 5) -> xr.Datas
 
 
 def shipped_contours(recording: xr.Dataset) -> Contours | None:
-    """The contours in this package drawn on the recording's DICOM file, by SOP Instance UID."""
-    uid = recording.attrs.get("sop_instance_uid")
+    """The contours in this package that were drawn on the recording's file, if there are any."""
     for path in sorted((Path(__file__).parent / "data").glob("*_contours.json")):
         walls = contours.load(path)
-        if uid and walls.clip.sop_instance_uid == uid:
-            return walls
+        with suppress(InputError):
+            return contours.for_clip(walls, recording)
     return None

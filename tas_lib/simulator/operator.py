@@ -69,7 +69,7 @@ class SectorOperator:
 
         x, z: positions (scatterer,) [m]; rc: backscatter coefficients (scatterer,).
         """
-        sigma = torch.as_tensor(self._scatter(x, z, rc))
+        sigma = self._scatter(x, z, rc)
         out = torch.empty(len(self.acq.depth), self.acq.n_lines, dtype=torch.complex64)
         n_r, n_a = self._pad
         for band, kernel, weights in self._bands:
@@ -81,30 +81,30 @@ class SectorOperator:
             out[band.start : band.stop] = (weights * terms).sum(0)
         return out.numpy()
 
-    def _scatter(self, x, z, rc) -> np.ndarray:
+    def _scatter(self, x, z, rc) -> torch.Tensor:
         """Band-limited strength of the scatterers on the padded polar grid (row, column)."""
         acq, (n_r, n_a) = self.acq, self._pad
-        x, z, rc = (np.asarray(a).ravel() for a in (x, z, rc))
+        x, z, rc = (torch.as_tensor(np.ravel(a)) for a in (x, z, rc))
         if not len(x) == len(z) == len(rc):
-            raise InputError(
-                "scatterers", "x, z, rc", "differ in length", "give one of each a point"
-            )
-        if not (np.isfinite(x).all() and np.isfinite(z).all() and np.isfinite(rc).all()):
+            problem = f"have {len(x)}, {len(z)} and {len(rc)} entries"
+            raise InputError("scatterers", "x, z, rc", problem, "give each scatterer all three")
+        if not (x.isfinite().all() and z.isfinite().all() and rc.isfinite().all()):
             raise InputError("scatterers", "x, z, rc", "hold NaN or infinity", "drop those points")
-        r, angle = np.hypot(x, z), np.arctan2(x, z)
+        r, angle = torch.hypot(x, z), torch.atan2(x, z)
         row = (r - acq.r_min) / acq.range_step + n_r
         column = (angle + acq.sector / 2) / acq.angle_step + n_a
-        near = (r >= acq.r_min) & (row <= len(acq.depth) - 1 + 2 * n_r)
-        keep = near & (column >= 0) & (column <= acq.n_lines - 1 + 2 * n_a)
+        keep = (r >= acq.r_min) & (row <= len(acq.depth) - 1 + 2 * n_r)
+        keep &= (column >= 0) & (column <= acq.n_lines - 1 + 2 * n_a)
         self.dropped = int(len(keep) - keep.sum())
-        strength = rc[keep] * np.exp(-2j * acq.wavenumber * r[keep])
+        r, row, column, rc = (a[keep] for a in (r, row, column, rc))
+        strength = rc * torch.polar(torch.ones_like(r), -2 * acq.wavenumber * r)
         modes = finufft.nufft2d1(
-            (2 * np.pi / self._rows * row[keep]).astype(np.float32),
-            (2 * np.pi / self._columns * column[keep]).astype(np.float32),
-            strength.astype(np.complex64),
+            (2 * np.pi / self._rows * row).float().numpy(),
+            (2 * np.pi / self._columns * column).float().numpy(),
+            strength.to(torch.complex64).numpy(),
             (self._rows, self._columns),
             eps=1e-4,
             isign=-1,
             modeord=1,
         )
-        return torch.fft.ifft2(torch.as_tensor(modes)).numpy()
+        return torch.fft.ifft2(torch.as_tensor(modes))

@@ -1,0 +1,312 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-strategies)=
+# # Simulation strategies
+#
+# *Section III-A of the paper, its Figure 1 and the frames of its Figure 2, on one real clip.*
+#
+# A real echocardiogram goes in, the *template*; simulated films with the same anatomy come out, in
+# which the motion of every point of the heart muscle is known exactly. What makes such films useful
+# for training a tracker is not only the motion: real speckle also *changes* while it moves, and the
+# paper's three strategies differ in how they make simulated speckle change. This page runs all
+# three. {ref}`The next one <sec-correlation>` measures which of them comes nearest to the clip.
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+frame_step = 1  # of the clip's frames, every how many are simulated
+check_scatterers = 50  # in the comparison with PyMUST
+
+# %% tags=["hide-input"]
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from tas_lib.book import glue, provenance, themed
+from tas_lib.coherence import WallMap
+from tas_lib.figures import draw_mesh, show_frame
+from tas_lib.mesh import centreline
+from tas_lib.player import film_player
+from tas_lib.recording import thin
+from tas_lib.scene import Choices, Scene, acquisition_for
+from tas_lib.simulator import Acquisition, SectorOperator, simulate_reference
+from tas_lib.speckle import correlation, speckle_size
+from tas_lib.strategies import s1, s3
+from tas_lib.templates import default_template
+
+choices = Choices()
+template = thin(default_template(), frame_step)
+template["correlation"] = correlation(template)
+es = template.attrs["es_frame"]
+
+# %% [markdown]
+# ## The template
+#
+# The clip is an apical four-chamber view that a Python package ships
+# ({doc}`what is known about it </book/data>`). Its walls were drawn by eye on some frames of one
+# beat. From the two walls comes the mesh: points at equal arc lengths from base to apex to base,
+# and between the walls. Equal arc lengths give the whole wall the same strain, so the motion is
+# *coarse*: near the truth at the borders, a guess along the wall. It is what the paper calls the
+# first stage; later stages replace it.
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The template at end-diastole and end-systole, with the mesh drawn from its contours: both walls, and the centreline whose points are compared later.", "name": "fig-template"}}
+def draw():
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
+    for ax, t, name in zip(axes, (0, es), ("end-diastole (ED)", "end-systole (ES)"), strict=True):
+        show_frame(ax, template, t, mesh=True)
+        ax.set_title(f"{name}, {1e3 * float(template.time[t]):.0f} ms")
+    return figure
+
+
+themed(draw, "Two frames of the real clip with the left-ventricular wall outlined", kind="webp")
+
+# %% tags=["remove-cell"]
+length = np.linalg.norm(np.diff(centreline(template.mesh.values), axis=1), axis=2).sum(1)
+glue("frames", template.sizes["time"])
+glue("beat_ms", 1e3 * float(template.time[-1]))
+glue("gls", 100 * (length[es] / length[0] - 1))
+glue("mesh_points", template.sizes["longitudinal"] * template.sizes["radial"])
+glue("pixel", float(template.attrs["pixel_mm"]))
+
+# %% [markdown]
+# The beat has {glue:text}`frames` frames over {glue:text}`beat_ms:.0f` ms, at
+# {glue:text}`pixel:.2f` mm a pixel, and the mesh {glue:text}`mesh_points` points. By these contours
+# the centreline shortens by {glue:text}`gls:.1f` % from ED to ES; that is a drawing's strain, not a
+# measured one.
+#
+# ## From picture to scatterers
+#
+# The simulator sees the heart as point scatterers, five per square wavelength all over the sector.
+# Each gets its backscatter coefficient from the brightness of the template where it lies,
+#
+# $$
+# \mathrm{BSC}_i(t) = V(t, x_i, z_i)^{\gamma}\, \epsilon_i, \qquad \epsilon_i \sim \mathcal{N}(0, 1).
+# $$ (eq-bsc)
+#
+# There are two populations. *Wall* scatterers are born at end-systole, keep the coefficient of that
+# frame, and ride on the mesh. *Background* scatterers stay where they are and take their
+# coefficient anew from every frame. A coherence map says, place by place, how much of the speckle
+# belongs to the wall population; strategies differ in that map alone.
+
+# %% tags=["remove-cell"]
+wall = WallMap(template, choices.ramp)
+operator = SectorOperator(acquisition_for(template))
+scene = Scene(template, seed, choices, operator=operator, wall=wall)
+
+glue("background", len(scene.background))
+glue("wall", len(scene.wall_uv))
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the simulator gets. Left: a part of the wall at ES with a tenth of its wall scatterers (size: strength of the echo, colour: its sign). Middle: the same scatterers at ED, carried there by the mesh. Right: the template's speckle correlation with ES at every mesh point, at the end of the beat.", "name": "fig-scatterers"}}
+def draw():
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.7), width_ratios=(1, 1, 1.1))
+    some = np.random.default_rng(0).random(len(scene.wall_uv)) < 0.1
+    for ax, t, name in zip(axes, (es, 0), ("ES", "ED"), strict=False):
+        show_frame(ax, template, t)
+        draw_mesh(ax, template.mesh.values[t])
+        x, z = 1e3 * scene.wall_points(t)[some].T
+        bsc = scene.wall_bsc[some]
+        ax.scatter(x, z, s=40 * np.abs(bsc), c=np.sign(bsc), cmap="coolwarm", alpha=0.8, lw=0)
+        ax.set(title=f"wall scatterers at {name}", xlim=(-40, 15), ylim=(135, 75))
+    show_frame(axes[2], template, -1)
+    x, z = 1e3 * template.mesh.values[-1].reshape(-1, 2).T
+    values = template.correlation.values[-1].ravel()
+    dots = axes[2].scatter(x, z, s=9, c=values, cmap="viridis", vmin=0.2, vmax=1)
+    axes[2].set(title="correlation with ES", xlim=(-60, 75), ylim=(150, 30))
+    figure.colorbar(dots, ax=axes[2], shrink=0.8, label="C")
+    return figure
+
+
+themed(
+    draw, "Scatterers on the septum at two instants, and mesh points by correlation", kind="webp"
+)
+
+# %% [markdown]
+# Here {glue:text}`background:,` background and {glue:text}`wall:,` wall scatterers are imaged in
+# every frame.
+#
+# **Strategy 1** keeps the map static: $p$ inside the wall, falling linearly to 0 outside. It is used
+# as a probability, so a fixed share of the scatterers in the wall belongs to the background.
+#
+# **Strategy 2** measures how the template's own speckle changes: the normalised correlation of a
+# window around each mesh point at ES with windows around the same point in the other frames, the
+# best within a small search. These curves $C(t)$, interpolated over the wall, are the dynamic map
+# $C_d$, and now amplitudes are mixed, both populations being present throughout:
+#
+# $$
+# \mathrm{BSC}_m(t) = \mathrm{BSC}_m(\mathrm{ES})\, C_d(t, x, z), \qquad
+# \mathrm{BSC}_b(t) \leftarrow \mathrm{BSC}_b(t)\, \bigl(1 - C_d(t, x, z)\bigr).
+# $$ (eq-s2)
+#
+# **Strategy 3** measures the correlation $C_\mathrm{sim}$ of what Strategy 2 made, asks for
+#
+# $$
+# \tilde C = C + \alpha\, (C - C_\mathrm{sim}), \qquad \alpha = 2,
+# $$ (eq-s3)
+#
+# and simulates again.
+
+# %% tags=["remove-cell"]
+start = time.perf_counter()
+base = s1(scene)
+base["correlation"] = correlation(base)
+decorrelated, refined = s3(scene, template.correlation)
+glue("film_seconds", (time.perf_counter() - start) / 3)
+films = {"real clip": template, "S1": base, "S2": decorrelated, "S3": refined}
+glue("p", base.attrs["p"])
+
+# %% [markdown]
+# ## The films
+
+# %% tags=["hide-input"]
+film_player(
+    films,
+    quantity=("correlation", "coherence"),
+    alt="One beat of the real clip beside its simulations by strategies S1, S2 and S3",
+)
+
+# %% [markdown]
+# One film takes {glue:text}`film_seconds:.1f` s. The mesh is the simulations' *true* motion; on the
+# real clip it is only our drawing.
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "End-systole and end-diastole of the clip and of its simulations, whole and in a 25 mm square on the septum. The ES frames of S2 and S3 are alike: all wall speckle is coherent there.", "name": "fig-frames"}}
+def draw():
+    figure, axes = plt.subplots(4, 4, figsize=(11, 9.6), height_ratios=(1.1, 1, 1.1, 1))
+    for column, (name, film) in zip(axes.T, films.items(), strict=True):
+        for (whole, zoom), t, instant in zip(
+            (column[:2], column[2:]), (es, 0), ("ES", "ED"), strict=True
+        ):
+            show_frame(whole, film, t)
+            whole.set_title(f"{name}, {instant}")
+            x, z = 1e3 * centreline(template.mesh.values[t])[6]
+            whole.add_patch(plt.Rectangle((x - 12.5, z - 12.5), 25, 25, fill=False, ec="#ffb000"))
+            show_frame(zoom, film, t)
+            zoom.set(xlim=(x - 12.5, x + 12.5), ylim=(z + 12.5, z - 12.5))
+    return figure
+
+
+themed(draw, "Frames of the clip and of three simulations, with zooms on the septum", kind="webp")
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Coherence maps: S1's is static, S2's follows the clip's correlation, S3's is pushed beyond it where S2 fell short or overshot. Last frame of the beat.", "name": "fig-coherence"}}
+def draw():
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
+    for ax, name in zip(axes, ("S1", "S2", "S3"), strict=True):
+        show_frame(ax, films[name], -1)
+        seen = films[name].coherence.values[-1]
+        left, right, bottom, top = 1e3 * np.array(
+            [template.x[0], template.x[-1], template.z[-1], template.z[0]]
+        )
+        image = ax.imshow(
+            np.ma.masked_less(seen, 0.01),
+            cmap="viridis",
+            vmin=0,
+            vmax=1,
+            extent=(left, right, bottom, top),
+        )
+        ax.set(title=name, xlim=(-60, 75), ylim=(150, 30))
+    figure.colorbar(image, ax=axes, shrink=0.8, label="coherence")
+    return figure
+
+
+themed(draw, "Coherence maps of the three strategies over the ventricle", kind="webp")
+
+# %% [markdown]
+# ## Alike to the eye?
+#
+# Grey levels in the wall and in the cavity, and the size of the speckle (full width at half maximum
+# of its autocorrelation in windows around the mesh points), at ES. The exponent
+# $\gamma$ = {glue:text}`gamma:.1f` is our choice, because with it the grey levels below match best:
+# the paper gives neither its value nor the display's, and {ref}`the next page <sec-correlation>`
+# shows how much it matters. The template's speckle stays longer in depth, since a clinical scanner
+# smooths and layered tissue is not fully developed speckle.
+
+# %% tags=["hide-input"]
+inside = wall.spread(1.0)[es] > 0.99
+endo = template.mesh.values[es, :, 0]
+cavity = plt.matplotlib.path.Path(endo * 0.7 + endo.mean(0) * 0.3).contains_points(
+    np.stack(np.meshgrid(template.x, template.z), -1).reshape(-1, 2)
+)
+cavity = cavity.reshape(inside.shape)
+rows = {}
+for name, film in films.items():
+    grey, (axial, lateral) = film.bmode.values[es], speckle_size(film, es)
+    rows[name] = {
+        "wall, mean grey": grey[inside].mean(),
+        "wall, SD": grey[inside].std(),
+        "cavity, mean grey": grey[cavity].mean(),
+        "speckle, axial (mm)": 1e3 * axial,
+        "speckle, lateral (mm)": 1e3 * lateral,
+    }
+pd.DataFrame(rows).T.style.format("{:.2f}").set_table_attributes('class="dataframe"')
+
+# %% [markdown]
+# ## Is the fast simulator the slow one?
+#
+# The paper simulates with SIMUS {cite:p}`garcia2022`. Its Python implementation, PyMUST, needs
+# hours for one frame of this size, so the frames here come from an operator that is calibrated
+# against the same model: a low-rank expansion of the point-spread function, applied with
+# non-uniform FFTs. Here both image the same {glue:text}`check` random scatterers, with the same
+# probe, focused lines and delay-and-sum.
+
+# %% tags=["remove-cell"]
+acquisition = Acquisition()
+rng = np.random.default_rng(seed)
+r = np.sqrt(rng.uniform(12e-3**2, 148e-3**2, check_scatterers))
+angle = rng.uniform(-acquisition.sector / 2, acquisition.sector / 2, check_scatterers)
+points = r * np.sin(angle), r * np.cos(angle), rng.standard_normal(check_scatterers)
+start = time.perf_counter()
+slow = simulate_reference(acquisition, *points)
+reference_seconds = time.perf_counter() - start
+fast_operator = SectorOperator(acquisition)
+fast = fast_operator(*points)
+deep = acquisition.depth >= 25e-3
+glue("check", check_scatterers)
+glue("error", 100 * np.linalg.norm((fast - slow)[deep]) / np.linalg.norm(slow[deep]))
+glue("reference_seconds", reference_seconds)
+
+many = 200_000
+r = np.sqrt(rng.uniform(12e-3**2, 148e-3**2, many))
+angle = rng.uniform(-acquisition.sector / 2, acquisition.sector / 2, many)
+points = r * np.sin(angle), r * np.cos(angle), rng.standard_normal(many)
+fast_operator(*points)
+start = time.perf_counter()
+for _ in range(20):
+    fast_operator(*points)
+glue("twenty_frames", time.perf_counter() - start)
+glue("gamma", choices.gamma)
+
+# %% [markdown]
+# Beyond 25 mm they differ by {glue:text}`error:.2f` % (relative, in the $L_2$ norm of the I/Q data).
+# PyMUST took {glue:text}`reference_seconds:.0f` s for these few points; the operator takes
+# {glue:text}`twenty_frames:.2f` s for twenty frames of 200,000 scatterers.
+#
+# ## What the paper does not say, and what we chose
+#
+# | | our choice |
+# | --- | --- |
+# | $\gamma$, and the direction of the exponent | $V^\gamma$ with $\gamma$ = {glue:text}`gamma:.1f`; $V$ = 1 at the clip's 99.9th percentile |
+# | $p$ of Strategy 1 | {glue:text}`p:.1f` here; the next page takes the best of a range |
+# | width of the linear fall-off | 3 mm |
+# | search of the correlation | 2 mm to each side; the window is the paper's 25 pixels in millimetres of CAMUS, 7.7 mm |
+# | $\epsilon$ of the background | drawn once per scatterer (Eq. {eq}`eq-bsc` gives $\epsilon$ no time); redrawing it every frame is a switch |
+# | probe and sequence | P4-2v, one focused line each 0.59°, focus at 90 mm |
+# | display | log compression over 70 dB, then the grey map that undoes $V^\gamma$; gain set so that ES is as bright as in the clip |
+
+# %% tags=["hide-input"]
+provenance(profile, seed, "01_simulation_strategies")

@@ -1,0 +1,56 @@
+"""Pictures that several notebooks draw: B-mode frames with the mesh, and correlation curves."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from tas_lib.mesh import centreline
+
+
+def extent(recording: xr.Dataset) -> tuple[float, float, float, float]:
+    """Edges of the image in mm, as imshow wants them: left, right, bottom, top."""
+    x, z = 1e3 * recording.x.values, 1e3 * recording.z.values
+    dx, dz = (x[1] - x[0]) / 2, (z[1] - z[0]) / 2
+    return x[0] - dx, x[-1] + dx, z[-1] + dz, z[0] - dz
+
+
+def show_frame(ax: Axes, recording: xr.Dataset, t: int, *, mesh: bool = False, gain: float = 1.6):
+    """One B-mode frame in millimetres, brightened by `gain`, its mesh on top if asked."""
+    image = np.clip(gain * recording.bmode.values[t], 0, 1)
+    image = np.where(recording.sector.values, image, np.nan)
+    ax.imshow(image, cmap="gray", vmin=0, vmax=1, extent=extent(recording))
+    if mesh:
+        draw_mesh(ax, recording.mesh.values[t])
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def draw_mesh(ax: Axes, mesh: np.ndarray):
+    """Walls and centreline of one frame's mesh (l, r, 2) [m], over an image in millimetres."""
+    lines = [mesh[:, 0], mesh[:, -1]]
+    ax.add_collection(LineCollection([1e3 * line for line in lines], colors="#ffb000", lw=1.2))
+    middle = 1e3 * centreline(mesh)
+    ax.plot(*middle.T, ".", ms=2.5, color="#56b4e9")
+
+
+def middle(values: xr.DataArray) -> xr.DataArray:
+    """Values (..., longitudinal, radial) on the centreline, as (..., longitudinal)."""
+    last = values.sizes["radial"] - 1
+    return values.isel(radial=[last // 2, (last + 1) // 2]).mean("radial")
+
+
+def draw_curves(ax: Axes, correlation: xr.DataArray, es: int, cmap):
+    """Correlation with ES (time, longitudinal, radial) of the centreline points over time [ms].
+
+    One thin line a point, coloured from the image-left base over the apex to the right base.
+    """
+    curves = middle(correlation)
+    ms = 1e3 * curves.time.values
+    colours = cmap(np.linspace(0, 1, curves.sizes["longitudinal"]))
+    for curve, colour in zip(curves.values.T, colours, strict=True):
+        ax.plot(ms, curve, color=colour, lw=0.8)
+    ax.axvline(ms[es], color="gray", lw=0.8, ls=":")
+    ax.set(xlabel="time after ED (ms)", ylim=(0, 1.02))
