@@ -246,20 +246,19 @@ def simulate(
     if "correlation" not in film:
         film["correlation"] = correlation(film)
 
-    centre = (template.sizes["radial"] - 1) // 2
-    error = mean_absolute_error(film.correlation, curves, scene.es).isel(radial=centre)
+    error = mean_absolute_error(film.correlation, curves, scene.es)
     mean, spread = float(error.mean()), float(error.std())
     film.attrs |= {"correlation_mae": mean, "correlation_mae_sd": spread}
 
     recording.save(film, targets[0])
-    write_movie(targets[1], _abreast(template, film), draw_mesh=True)
+    write_movie(targets[1], [template, film], draw_mesh=True)
     _draw_es(targets[2], template, film)
     if not quiet:
         typer.echo(
             f"{film.attrs['strategy']}, seed {seed}: {template.sizes['time']} frames in "
             f"{perf_counter() - start:.0f} s\n"
             f"speckle correlation, MAE against the clip: {mean:.3f} (SD {spread:.3f} over the "
-            f"{error.size} points of the wall's centreline)"
+            f"{error.size} mesh points)"
         )
         for target in targets:
             typer.echo(f"wrote {target}")
@@ -273,38 +272,21 @@ def _path(clip: str) -> Path:
     return default_clip()
 
 
-def _abreast(template: "xr.Dataset", film: "xr.Dataset") -> "xr.Dataset":
-    """Template and film side by side in one recording; the mesh lies on the template."""
-    import numpy as np
-
-    from tas_lib import recording
-
-    x = template.x.values
-    pitch, frames = (x[-1] - x[0]) / (x.size - 1), [template.bmode.values, film.bmode.values]
-    wide = np.concatenate(frames, axis=2)
-    pair = recording.new(wide, template.time, template.z, x[0] + pitch * np.arange(wide.shape[2]))
-    return pair.assign(mesh=template.mesh)
-
-
 def _draw_es(path: Path, template: "xr.Dataset", film: "xr.Dataset") -> None:
-    """Picture of the end-systolic frame, real and simulated, in millimetres from the apex."""
+    """Picture of the end-systolic frame, real and simulated."""
     from matplotlib.figure import Figure
 
+    from tas_lib.figures import show_frame
     from tas_lib.recording import replacing
 
     figure = Figure(figsize=(12, 4.8), layout="constrained")
-    es = template.attrs["es_frame"]
-    x, z = (1e3 * template[axis].values[[0, -1]] for axis in "xz")
     titles = (
         f"{template.attrs.get('source', 'clip')}, end-systole",
         f"simulated by {film.attrs['strategy']}, seed {film.attrs['seed']}",
     )
-    for axes, title, ds in zip(
-        figure.subplots(1, 2, sharey=True), titles, (template, film), strict=True
-    ):
-        axes.imshow(ds.bmode[es], cmap="gray", vmin=0, vmax=1, extent=(*x, *z[::-1]))
-        axes.set(title=title, xlabel="x [mm]")
-    figure.axes[0].set_ylabel("z [mm]")
+    for axes, title, ds in zip(figure.subplots(1, 2), titles, (template, film), strict=True):
+        show_frame(axes, ds, template.attrs["es_frame"])
+        axes.set_title(title)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
 

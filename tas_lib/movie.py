@@ -1,6 +1,7 @@
 """Write a recording, or plain frames, as an MP4 or GIF for any browser, with its mesh if wanted."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -16,26 +17,28 @@ COLOURS = {"endocardium": "#ff5a5a", "centreline": "#ffd23f", "epicardium": "#4f
 
 def write_movie(
     path: str | Path,
-    clip: xr.Dataset | np.ndarray,
+    clip: xr.Dataset | Sequence[xr.Dataset] | np.ndarray,
     *,
     frame_rate: float | None = None,
     draw_mesh: bool = False,
 ) -> Path:
     """Write a movie; the suffix, .mp4 (H.264) or .gif, chooses the kind.
 
-    clip: a recording, played in real time even if frames were dropped, or frames (time, row,
-    column[, 3]) in [0, 1] or uint8; frame_rate [Hz]: of the movie, for a recording by default from
-    its median time step; draw_mesh: draw the recording's endocardium, centreline and epicardium.
+    clip: a recording, played in real time even if frames were dropped; recordings of the same
+    times and height, shown abreast; or frames (time, row, column[, 3]) in [0, 1] or uint8.
+    frame_rate [Hz]: of the movie, for a recording by default from its median time step;
+    draw_mesh: draw the recordings' endocardium, centreline and epicardium.
     Raises InputError; nothing half-written stays.
     """
     path = Path(path)
-    if isinstance(clip, xr.Dataset):
-        time = clip["time"].values
+    if not isinstance(clip, np.ndarray):
+        films = [clip] if isinstance(clip, xr.Dataset) else clip
+        time = films[0]["time"].values
         rate = frame_rate or 1 / float(np.median(np.diff(time)))
         moments = np.arange(round((time[-1] - time[0]) * rate) + 1) / rate + time[0]
         shown = np.searchsorted(time, moments + 1e-6, side="right") - 1
-        images = _recording_images(clip, path, draw_mesh)
-        images = [images[i] for i in shown]
+        drawn = [_recording_images(film, path, draw_mesh) for film in films]
+        images = [_abreast([images[i] for images in drawn]) for i in shown]
     else:
         rate = frame_rate
         images = [Image.fromarray(frame) for frame in _levels(np.asarray(clip))]
@@ -69,6 +72,15 @@ def _recording_images(ds: xr.Dataset, path: Path, draw_mesh: bool) -> list[Image
             for layer, colour in zip((0, mesh.shape[1] // 2, -1), COLOURS.values(), strict=True):
                 draw.line([tuple(point) for point in mesh[:, layer]], fill=colour)
     return images
+
+
+def _abreast(images: list[Image.Image]) -> Image.Image:
+    wide = Image.new(images[0].mode, (sum(i.width for i in images), images[0].height))
+    left = 0
+    for image in images:
+        wide.paste(image, (left, 0))
+        left += image.width
+    return wide
 
 
 def _write_mp4(path: Path, images: list[Image.Image], rate: float) -> None:

@@ -23,6 +23,8 @@ from tas_lib.recording import validate
 from tas_lib.simulator import Acquisition, SectorOperator
 from tas_lib.simulator.display import ScanConverter, compress
 
+OF_THE_FILE = "sop_instance_uid", "manufacturer", "duplicates_dropped"  # not of a simulation
+
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
@@ -61,8 +63,8 @@ class Scene:
         progress: bool = True,
     ):
         """`operator` and `wall` are slow to make and may be shared by scenes of one template."""
-        for field in ("mesh", "sector"):
-            if field not in template:
+        for field in ("mesh", "sector", "es_frame", "sector_half_angle", "sector_r_max"):
+            if field not in template and field not in template.attrs:
                 source = template.attrs.get("source", "template")
                 raise InputError(source, field, "is missing", "add it before simulating")
         self.template, self.seed, self.choices, self.progress = template, seed, choices, progress
@@ -137,7 +139,7 @@ class Scene:
         template = self.template
         out = template[["mesh", "sector"]].assign(bmode=(("time", "z", "x"), frames))
         out.attrs = {
-            **{k: v for k, v in template.attrs.items() if not k.startswith(("sop_", "manufac"))},
+            **{k: v for k, v in template.attrs.items() if k not in OF_THE_FILE},
             "template": template.attrs.get("source", ""),
             "source": "simulated",
             "seed": self.seed,

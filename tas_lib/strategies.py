@@ -61,7 +61,8 @@ def s3(
     for step in range(corrections + 1):
         film = s2(scene, asked)
         film["correlation"] = correlation(film, window)
-        film.attrs["strategy"] = f"S3, {step} corrections" if step else "S2"
+        if step:
+            film.attrs |= {"strategy": "S3", "alpha": alpha, "corrections": step}
         films.append(film)
         asked = (asked + alpha * (curves - film.correlation)).clip(0, 1)
     return films

@@ -59,9 +59,9 @@ class SectorOperator:
         out = np.empty((len(acq.depth), acq.n_lines))
         for band, *_ in self._bands:
             patches = band.patches.reshape(len(band.patches), -1)
-            root = np.linalg.cholesky(patches @ patches.conj().T)
-            power = sum(np.abs(np.tensordot(c, band.weights, 1)) ** 2 for c in root.T)
-            out[band.start : band.stop] = power
+            b = band.weights.reshape(len(band.patches), -1)
+            power = (((patches @ patches.conj().T).T @ b) * b.conj()).sum(0).real
+            out[band.start : band.stop] = power.reshape(-1, acq.n_lines)
         return np.sqrt(out * acq.depth[:, None] * acq.range_step * acq.angle_step)
 
     def __call__(self, x, z, rc) -> np.ndarray:
