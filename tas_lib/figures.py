@@ -9,6 +9,8 @@ from matplotlib.collections import LineCollection
 
 from tas_lib.mesh import centreline
 
+BRIGHTEN = 1.6  # factor on grey levels wherever a frame is shown: clips are dark on a page
+
 
 def extent(recording: xr.Dataset) -> tuple[float, float, float, float]:
     """Edges of the image in mm, as imshow wants them: left, right, bottom, top."""
@@ -17,9 +19,9 @@ def extent(recording: xr.Dataset) -> tuple[float, float, float, float]:
     return x[0] - dx, x[-1] + dx, z[-1] + dz, z[0] - dz
 
 
-def show_frame(ax: Axes, recording: xr.Dataset, t: int, *, mesh: bool = False, gain: float = 1.6):
-    """One B-mode frame in millimetres, brightened by `gain`, its mesh on top if asked."""
-    image = np.clip(gain * recording.bmode.values[t], 0, 1)
+def show_frame(ax: Axes, recording: xr.Dataset, t: int, *, mesh: bool = False):
+    """One B-mode frame in millimetres, brightened, its mesh on top if asked."""
+    image = np.clip(BRIGHTEN * recording.bmode.values[t], 0, 1)
     image = np.where(recording.sector.values, image, np.nan)
     ax.imshow(image, cmap="gray", vmin=0, vmax=1, extent=extent(recording))
     if mesh:

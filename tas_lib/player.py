@@ -21,6 +21,7 @@ from IPython.display import HTML
 from PIL import Image
 
 from tas_lib.errors import InputError
+from tas_lib.figures import BRIGHTEN
 from tas_lib.movie import COLOURS
 from tas_lib.recording import DIMS, validate
 
@@ -148,7 +149,8 @@ def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
     extent = pitch * (cols[-1] + 1 - cols[0], rows[-1] + 1 - rows[0])
     width = round(height * extent[0] / extent[1])
 
-    grey = [Image.fromarray(_bytes(frame)) for frame in ds["bmode"].values[:, *crop]]
+    shown = np.clip(BRIGHTEN * ds["bmode"].values, 0, 1)
+    grey = [Image.fromarray(_bytes(frame)) for frame in shown[:, *crop]]
     film = {"sprite": _sprite(grey, (width, height), columns), "maps": {}, "points": {}}
     for name in (name for name in quantities if name in ds):
         if ds[name].dims == DIMS["coherence"]:

@@ -68,28 +68,33 @@ def s3(
     return films
 
 
-def coherence_of(correlation, at_full_coherence=1.0):
+def coherence_of(correlation, floor=0.0, ceiling=1.0):
     """The coherence that gives a speckle correlation: Eq. (2) inverted, element by element.
 
-    Amplitudes C and 1 - C of two independent fields mix as powers, and the correlation of envelopes
-    is close to the squared one of the fields, so Eq. (2) turns C into
+    Amplitudes C and 1 - C of two independent fields mix as powers, and the correlation of
+    intensities is the squared one of fields, so Eq. (2) turns C into
 
-        rho = rho_1 C^2 / (C^2 + (1 - C)^2)
+        rho = rho_0 + (rho_1 - rho_0) C^2 / (C^2 + (1 - C)^2).
 
-    rho_1 being what is left at C = 1, after motion, resolution and display have taken their share.
+    The floor rho_0 is what correlates at C = 0, the picture that lights both fields and the best
+    of a search; the ceiling rho_1 is what motion, resolution and display leave at C = 1.
     """
-    q = np.clip(correlation / np.maximum(at_full_coherence, 1e-6), 0, 1)
+    q = np.clip((correlation - floor) / np.maximum(ceiling - floor, 1e-3), 0, 1)
     return np.sqrt(q) / (np.sqrt(q) + np.sqrt(1 - q))
 
 
 def s2_inverted(
     scene: Scene, curves: xr.DataArray, window: Window = Window()
-) -> tuple[xr.Dataset, xr.DataArray]:
+) -> tuple[xr.Dataset, xr.DataArray, xr.DataArray]:
     """Ours, not the paper's: S2 fed with the coherence that should give the wanted correlation.
 
-    One film with C = 1 measures rho_1 of `coherence_of`. Returns the film and rho_1.
+    Returns the film, and rho_0 and rho_1 of `coherence_of`, each measured on a film of its own.
     """
-    ceiling = correlation(s2(scene, xr.ones_like(curves)), window).clip(min=0)
-    film = s2(scene, coherence_of(curves, ceiling))
+    at_es = curves.time == curves.time[scene.es]
+    floor, ceiling = (
+        correlation(s2(scene, xr.where(at_es, 1.0, xr.full_like(curves, level))), window)
+        for level in (0.0, 1.0)
+    )
+    film = s2(scene, coherence_of(curves, floor, ceiling).where(~at_es, 1.0))
     film.attrs["strategy"] = "S2 inverted"
-    return film, ceiling
+    return film, floor, ceiling
