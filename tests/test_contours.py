@@ -220,3 +220,14 @@ def test_the_default_clip_has_contours():
     drawing = load(Path(contours_module.__file__).parent / "data" / "a4c_contours.json")
     assert drawing.clip.file == "color3d_jpeg_baseline.dcm"
     assert drawing.ed_frame in [contour.frame for contour in drawing.contours]
+
+
+def test_the_example_in_the_book_is_a_contour_file(tmp_path):
+    page = Path(__file__).parents[1] / "book" / "data.md"
+    example = json.loads(page.read_text().split("```json")[1].split("```")[0])
+    walls = {"endo": arch(50, 150).tolist(), "epi": arch(66, 166).tolist()}
+    frames = (example[name] for name in ("ed_frame", "es_frame", "last_frame"))
+    example["contours"] = [example["contours"][0] | walls | {"frame": f} for f in frames]
+    path = tmp_path / "walls.json"
+    path.write_text(json.dumps(example))
+    assert load(path).es_frame == example["es_frame"]
