@@ -20,6 +20,7 @@ class WallMap:
     """
 
     def __init__(self, recording: xr.Dataset, ramp: float):
+        self.ramp = ramp
         self._z, self._x = recording.z.values, recording.x.values
         self._shape = tuple(recording.sizes[d] for d in ("time", "z", "x"))
         nodes = np.array(recording.mesh.shape[1:3])

@@ -36,6 +36,12 @@ class Choices:
     dynamic_range: float = 70.0  # of the simulated display [dB]
     redraw: bool = False  # background: new eps every frame, or eps_i held as Eq. (1) has it
 
+    def __post_init__(self):
+        for field in ("gamma", "ramp", "density", "dynamic_range"):
+            value = getattr(self, field)
+            if not (np.isfinite(value) and value > 0):
+                raise InputError("choices", field, f"is {value}", "give a positive number")
+
 
 def acquisition_for(template: xr.Dataset) -> Acquisition:
     """The default acquisition, opened to the template's sector and depth; same line density."""
@@ -76,6 +82,9 @@ class Scene:
         per_area = choices.density / acq.wavelength**2
         self._loudness = self.operator.sensitivity * np.sqrt(per_area)
         self._brightest = float(template.bmode.quantile(0.999))
+        if self._brightest == 0:
+            source = template.attrs.get("source", "template")
+            raise InputError(source, "bmode", "is black", "give a clip that shows something")
 
         rng_background, rng_wall = np.random.default_rng(seed).spawn(2)
         self.background = _uniform(acq, per_area, rng_background)
@@ -144,7 +153,7 @@ class Scene:
             "source": "simulated",
             "seed": self.seed,
             "gamma": self.choices.gamma,
-            "ramp": self.choices.ramp,
+            "ramp": self.wall.ramp,
             "dynamic_range": self.choices.dynamic_range,
             "background": "redrawn" if self.choices.redraw else "held",
             **attrs,

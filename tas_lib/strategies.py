@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from tas_lib.errors import InputError
 from tas_lib.scene import Scene
 from tas_lib.speckle import Window, correlation
 
@@ -16,6 +17,8 @@ def s1(scene: Scene, p: float = 0.8) -> xr.Dataset:
     place at ES gets a wall scatterer, and with which, in every frame, it goes without a background
     scatterer: the density of speckle stays the same everywhere.
     """
+    if not 0 <= p <= 1:
+        raise InputError("S1", "p", f"is {p}", "give a probability, 0 to 1")
     static = scene.wall.spread(p)
     drawn = scene.wall_lot < scene.wall.sample(static[scene.es], scene.wall_points(scene.es))
     return scene.film(
@@ -35,6 +38,10 @@ def s2(scene: Scene, curves: xr.DataArray) -> xr.Dataset:
     weighed by C_d, background scatterers by 1 - C_d; both stay present throughout, so that nothing
     flickers.
     """
+    mesh = scene.template.mesh
+    if curves.shape != mesh.shape[:3]:
+        problem = f"have shape {curves.shape} beside a mesh of {mesh.shape[:3]}"
+        raise InputError("S2", "curves", problem, "measure them on this template")
     dynamic = scene.wall.spread(curves.values)
     return scene.film(
         wall_gain=lambda t, points: scene.wall.sample(dynamic[t], points),
@@ -77,7 +84,8 @@ def coherence_of(correlation, floor=0.0, ceiling=1.0):
         rho = rho_0 + (rho_1 - rho_0) C^2 / (C^2 + (1 - C)^2).
 
     The floor rho_0 is what correlates at C = 0, the picture that lights both fields and the best
-    of a search; the ceiling rho_1 is what motion, resolution and display leave at C = 1.
+    of a search; the ceiling rho_1 is what motion, resolution and display leave at C = 1. That the
+    floor adds up so is an empirical law: it holds where a picture's structure makes the floor.
     """
     q = np.clip((correlation - floor) / np.maximum(ceiling - floor, 1e-3), 0, 1)
     return np.sqrt(q) / (np.sqrt(q) + np.sqrt(1 - q))

@@ -152,14 +152,30 @@ def test_the_band_ends_where_the_spectrum_has_fallen_by_the_floor():
         ("r_min", np.nan, "positive number in SI units"),
         ("range_step", 0.0, "positive number in SI units"),
         ("c", np.inf, "positive number in SI units"),
-        ("n_lines", 4, "at least 8 lines"),
+        ("n_lines", 4, "8 lines or more"),
+        ("n_lines", 24.5, "8 lines or more"),
         ("r_max", 15e-3, "10 mm or more below r_min"),
-        ("probe", Probe(n_elements=1), "describe an array"),
+        ("r_max", np.nan, "positive number in SI units"),
     ],
 )
 def test_impossible_acquisitions_are_refused(field, value, remedy):
     with pytest.raises(InputError, match=rf"acquisition: {field}.*{remedy}"):
         replace(Acquisition(), **{field: value})
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("n_elements", 1),
+        ("pitch", -1e-3),
+        ("bandwidth", 0.0),
+        ("bandwidth", 2.0),
+        ("width", np.nan),
+    ],
+)
+def test_impossible_probes_are_refused(field, value):
+    with pytest.raises(InputError, match=f"probe: {field}"):
+        Probe(**{field: value})
 
 
 def test_what_decides_the_point_spread_decides_the_key():

@@ -33,11 +33,6 @@ def scene(beating, operator):
     return Scene(beating, 0, operator=operator, progress=False)
 
 
-def bug(reason, always=True):
-    """Found and reported; the mark goes when the fault does."""
-    return pytest.mark.xfail(strict=always, reason=reason)
-
-
 def constant(template, value):
     """Curves of one value, and 1 at ES."""
     curves = xr.zeros_like(template.mesh.isel(axis=0, drop=True)) + value
@@ -144,7 +139,6 @@ def test_background_speckle_is_held_unless_it_is_redrawn(beating, operator, redr
     np.testing.assert_array_equal(scene.background_bsc(3)[below], last)
 
 
-@bug("the non-uniform FFT adds up in any order when it has threads", always=False)
 def test_a_seed_gives_the_same_bits_and_another_seed_other_speckle(beating, operator, scene):
     curves = constant(beating, 0.5)
     film = s2(scene, curves)
@@ -320,13 +314,11 @@ def test_a_template_that_lacks_something_is_refused(beating, operator, field):
         Scene(template, operator=operator, progress=False)
 
 
-@bug("a division by zero, then NaN scatterers")
 def test_a_black_template_is_refused(beating, operator):
     with pytest.raises(InputError, match="wall: bmode"):
         Scene(beating.assign(bmode=0 * beating.bmode), operator=operator, progress=False)
 
 
-@bug("errors of NumPy, or none at all")
 @pytest.mark.parametrize("name", ["gamma", "ramp", "density", "dynamic_range"])
 @pytest.mark.parametrize("value", [-1.0, 0.0, np.nan])
 def test_impossible_choices_are_refused(name, value):
@@ -334,14 +326,12 @@ def test_impossible_choices_are_refused(name, value):
         replace(Choices(), **{name: value})
 
 
-@bug("cut to [0, 1] without a word")
 @pytest.mark.parametrize("p", [-0.1, 1.1, np.nan])
 def test_a_probability_outside_0_to_1_is_refused(scene, p):
     with pytest.raises(InputError, match="p"):
         s1(scene, p)
 
 
-@bug("errors of NumPy, or none at all")
 def test_curves_of_another_mesh_are_refused(scene, beating):
     with pytest.raises(InputError, match="curves"):
         s2(scene, constant(beating, 0.5)[:, :-2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import numbers
 from functools import cached_property
 
 import numpy as np
@@ -12,9 +13,17 @@ import numpy as np
 from tas_lib.errors import InputError
 
 
+def _positive(where: str, field: str, value: float) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(where, field, f"is {value}", "give a positive number in SI units")
+
+
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """Linear phased array. Defaults: the P4-2v, as PyMUST's `getparam` lists it."""
+    """Linear phased array. Defaults: the P4-2v, as PyMUST's `getparam` lists it.
+
+    Elements count as narrow: at most about a wavelength wide at the upper end of the band.
+    """
 
     name: str = "P4-2v"
     centre_frequency: float = 2.72e6  # [Hz]
@@ -22,6 +31,16 @@ class Probe:
     pitch: float = 0.30e-3  # [m]
     width: float = 0.25e-3  # [m]
     bandwidth: float = 0.74  # pulse-echo, at -6 dB, fraction of the centre frequency
+
+    def __post_init__(self):
+        for field in ("centre_frequency", "n_elements", "pitch", "width", "bandwidth"):
+            _positive("probe", field, getattr(self, field))
+        if not (isinstance(self.n_elements, numbers.Integral) and self.n_elements > 1):
+            raise InputError("probe", "n_elements", f"is {self.n_elements}", "describe an array")
+        if self.bandwidth >= 2:
+            raise InputError(
+                "probe", "bandwidth", f"is {self.bandwidth}", "give a fraction below 2"
+            )
 
     @cached_property
     def x(self) -> np.ndarray:
@@ -51,18 +70,14 @@ class Acquisition:
 
     def __post_init__(self):
         where = "acquisition"
-        for field in ("sector", "focus", "r_min", "range_step", "c"):
-            value = getattr(self, field)
-            if not (np.isfinite(value) and value > 0):
-                raise InputError(where, field, f"is {value}", "give a positive number in SI units")
+        for field in ("n_lines", "sector", "focus", "r_min", "r_max", "range_step", "c"):
+            _positive(where, field, getattr(self, field))
         if self.sector >= np.pi:
             raise InputError(where, "sector", f"is {self.sector} rad", "open it less than pi")
-        if self.n_lines < 8:
-            raise InputError(where, "n_lines", f"is {self.n_lines}", "use at least 8 lines")
+        if not (isinstance(self.n_lines, numbers.Integral) and self.n_lines >= 8):
+            raise InputError(where, "n_lines", f"is {self.n_lines}", "use 8 lines or more")
         if self.r_max < self.r_min + 10e-3:
             raise InputError(where, "r_max", f"is {self.r_max} m", "end 10 mm or more below r_min")
-        if self.probe.n_elements < 2:
-            raise InputError(where, "probe.n_elements", "is below 2", "describe an array")
 
     @cached_property
     def depth(self) -> np.ndarray:
@@ -105,5 +120,5 @@ class Acquisition:
     @property
     def key(self) -> str:
         """Hash of everything that decides the point-spread function."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=float)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

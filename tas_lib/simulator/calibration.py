@@ -29,7 +29,7 @@ from tqdm import tqdm
 from tas_lib.simulator.acquisition import Acquisition
 from tas_lib.simulator.exact import band, element_factor, pulse_echo_spectrum
 
-VERSION = 1  # part of the cache's key; raise it when the calibration's meaning changes
+VERSION = 2  # part of the cache's key; raise it when the calibration's meaning changes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,22 +112,28 @@ def calibrate(acq: Acquisition, settings: Settings, progress: bool = True) -> li
     ).astype(int)
     both = np.concatenate([-columns[:0:-1], columns])
     plan = []
-    for lo, hi, step in zip(settings.edges, settings.edges[1:], settings.steps, strict=False):
+    for lo, hi, step in zip(settings.edges[:-1], settings.edges[1:], settings.steps, strict=True):
         rows = np.flatnonzero((acq.depth >= lo) & (acq.depth < hi))
         if len(rows):
-            a, b = acq.depth[rows[0]], acq.depth[rows[-1]]
+            a, b = acq.depth[rows[0]], acq.depth[rows[-1]] + acq.range_step
             plan.append((rows, np.linspace(a, b, max(4, 1 + int(np.ceil((b - a) / step))))))
 
-    bands, flush = [], torch.set_flush_denormal(True)
-    with tqdm(total=sum(len(r) for _, r in plan), desc="calibration", disable=not progress) as bar:
-        for rows, ranges in plan:
-            kernels = []
-            for r in ranges:
-                h = point_spread(acq, r, columns, settings)
-                kernels.append(np.concatenate([h[:0:-1, :, ::-1], h]))
-                bar.update()
-            bands.append(_compress(acq, rows, ranges, both, np.stack(kernels), settings.tolerance))
-    torch.set_flush_denormal(not flush)
+    bands = []
+    torch.set_flush_denormal(True)  # many times faster where the tapered tails are tiny
+    try:
+        with tqdm(
+            total=sum(len(ranges) for _, ranges in plan), desc="calibration", disable=not progress
+        ) as bar:
+            for rows, ranges in plan:
+                kernels = []
+                for r in ranges:
+                    h = point_spread(acq, r, columns, settings)
+                    kernels.append(np.concatenate([h[:0:-1, :, ::-1], h]))
+                    bar.update()
+                kernels = np.stack(kernels)
+                bands.append(_compress(acq, rows, ranges, both, kernels, settings.tolerance))
+    finally:
+        torch.set_flush_denormal(False)
     return bands
 
 
@@ -138,7 +144,7 @@ def _compress(acq, rows, ranges, columns, kernels, tolerance) -> Band:
     size = np.linalg.norm(flat, axis=1, keepdims=True)
     u, s, v = np.linalg.svd(flat / size, full_matrices=False)
     left = np.sqrt(1 - np.minimum(np.cumsum(s**2) / np.sum(s**2), 1))
-    k = int(np.argmax(left <= tolerance)) + 1
+    k = min(int((left > tolerance).sum()) + 1, len(s))
     b = (u[:, :k] * s[:k] * size).T.reshape(k, len(ranges), len(columns))
     at = acq.depth[rows], acq.angle / acq.angle_step
 
@@ -170,7 +176,7 @@ def load_bands(acq: Acquisition, settings: Settings, progress: bool = True) -> l
         return _read(path)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         warnings.warn(f"calibration {path} is unreadable ({error}): made anew", stacklevel=2)
     bands = calibrate(acq, settings, progress)
     try:

@@ -18,6 +18,7 @@ import torch
 from scipy.fft import next_fast_len
 
 from tas_lib.errors import InputError
+from tas_lib.simulator import exact
 from tas_lib.simulator.acquisition import Acquisition
 from tas_lib.simulator.calibration import Settings, load_bands, offsets
 
@@ -32,6 +33,7 @@ class SectorOperator:
 
     def __init__(self, acq: Acquisition, settings: Settings | None = None, progress: bool = True):
         settings = settings or Settings()
+        _check_sampling(acq)
         self.acq, self.dropped = acq, 0
         self._pad = n_r, n_a = offsets(acq, settings)
         self._columns = next_fast_len(acq.n_lines + 2 * n_a)
@@ -84,7 +86,8 @@ class SectorOperator:
     def _scatter(self, x, z, rc) -> torch.Tensor:
         """Band-limited strength of the scatterers on the padded polar grid (row, column)."""
         acq, (n_r, n_a) = self.acq, self._pad
-        x, z, rc = (torch.as_tensor(np.ravel(a)) for a in (x, z, rc))
+        x, z = (torch.as_tensor(np.array(a, float).ravel()) for a in (x, z))
+        rc = torch.as_tensor(np.array(rc, complex if np.iscomplexobj(rc) else float).ravel())
         if not len(x) == len(z) == len(rc):
             problem = f"have {len(x)}, {len(z)} and {len(rc)} entries"
             raise InputError("scatterers", "x, z, rc", problem, "give each scatterer all three")
@@ -96,6 +99,8 @@ class SectorOperator:
         keep = (r >= acq.r_min) & (row <= len(acq.depth) - 1 + 2 * n_r)
         keep &= (column >= 0) & (column <= acq.n_lines - 1 + 2 * n_a)
         self.dropped = int(len(keep) - keep.sum())
+        if not keep.any():
+            return torch.zeros(self._rows, self._columns, dtype=torch.complex64)
         r, row, column, rc = (a[keep] for a in (r, row, column, rc))
         strength = rc * torch.polar(torch.ones_like(r), -2 * acq.wavenumber * r)
         modes = finufft.nufft2d1(
@@ -106,5 +111,25 @@ class SectorOperator:
             eps=1e-4,
             isign=-1,
             modeord=1,
+            nthreads=1,  # several add up in any order: other bits every time
         )
         return torch.fft.ifft2(torch.as_tensor(modes))
+
+
+def _check_sampling(acq: Acquisition) -> None:
+    """Refuse lines or samples too far apart for what the beams resolve: the image would alias.
+
+    The two-way aperture allows lines lambda / (2 D) apart in angle and the pulse samples
+    c / (2 B) apart in range, B the band at -60 dB; at 0.8 and 1.0 of that the error stays small.
+    """
+    aperture = acq.probe.n_elements * acq.probe.pitch
+    step = 0.8 * acq.wavelength / (2 * aperture)
+    if acq.angle_step > step:
+        problem = f"{acq.n_lines} lie {acq.angle_step:.4f} rad apart, the beams allow {step:.4f}"
+        remedy = f"use at least {2 + int(acq.sector / step)} lines"
+        raise InputError("acquisition", "n_lines", problem, remedy)
+    low, high = exact.band(acq)
+    step = acq.c / (2 * (high - low))
+    if acq.range_step > step:
+        problem = f"is {1e3 * acq.range_step:.3f} mm, the pulse allows {1e3 * step:.3f} mm"
+        raise InputError("acquisition", "range_step", problem, "make it smaller")
