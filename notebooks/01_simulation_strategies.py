@@ -31,10 +31,12 @@ check_scatterers = 50  # in the comparison with PyMUST
 # %% tags=["hide-input"]
 import dataclasses
 import time
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.path import Path
 
 from tas_lib.book import glue, provenance, themed
 from tas_lib.coherence import WallMap
@@ -44,7 +46,7 @@ from tas_lib.player import film_player
 from tas_lib.recording import thin
 from tas_lib.scene import Choices, Scene, acquisition_for
 from tas_lib.simulator import Acquisition, SectorOperator, simulate_reference
-from tas_lib.speckle import correlation, speckle_size
+from tas_lib.speckle import Window, correlation, speckle_size
 from tas_lib.strategies import s1, s3
 from tas_lib.templates import default_template
 
@@ -59,9 +61,9 @@ es = template.attrs["es_frame"]
 # The clip is an apical four-chamber view that a Python package ships
 # ({doc}`what is known about it </book/data>`). Its walls were drawn by eye on some frames of one
 # beat. From the two walls comes the mesh: points at equal arc lengths from base to apex to base,
-# and between the walls. Equal arc lengths give the whole wall the same strain, so the motion is
-# *coarse*: near the truth at the borders, a guess along the wall. It is what the paper calls the
-# first stage; later stages replace it.
+# and between the walls. Equal arc lengths give each half of a wall, from base to apex, one strain all
+# along, so the motion is *coarse*: as good as the drawing across the wall, a guess along it. It is
+# what the paper calls the first stage; later stages replace it.
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The template at end-diastole and end-systole, with the mesh drawn from its contours: both walls, and the centreline whose points are compared later.", "name": "fig-template"}}
@@ -79,15 +81,15 @@ themed(draw, "Two frames of the real clip with the left-ventricular wall outline
 length = np.linalg.norm(np.diff(centreline(template.mesh.values), axis=1), axis=2).sum(1)
 glue("frames", template.sizes["time"])
 glue("beat_ms", 1e3 * float(template.time[-1]))
-glue("gls", 100 * (length[es] / length[0] - 1))
+glue("shortening", 100 * (1 - length[es] / length[0]))
 glue("mesh_points", template.sizes["longitudinal"] * template.sizes["radial"])
 glue("pixel", float(template.attrs["pixel_mm"]))
 
 # %% [markdown]
 # The beat has {glue:text}`frames` frames over {glue:text}`beat_ms:.0f` ms, at
 # {glue:text}`pixel:.2f` mm a pixel, and the mesh {glue:text}`mesh_points` points. By these contours
-# the centreline shortens by {glue:text}`gls:.1f` % from ED to ES; that is a drawing's strain, not a
-# measured one.
+# the centreline shortens by {glue:text}`shortening:.1f` % from ED to ES; that is a drawing's strain,
+# not a measured one.
 #
 # ## From picture to scatterers
 #
@@ -137,11 +139,11 @@ themed(
 )
 
 # %% [markdown]
-# Here {glue:text}`background:,` background and {glue:text}`wall:,` wall scatterers are imaged in
-# every frame.
+# There are {glue:text}`background:,` background and {glue:text}`wall:,` wall scatterers.
 #
 # **Strategy 1** keeps the map static: $p$ inside the wall, falling linearly to 0 outside. It is used
-# as a probability, so a fixed share of the scatterers in the wall belongs to the background.
+# as a probability, so a fixed share of the scatterers in the wall belongs to the background, and
+# the rest of both populations is left out there.
 #
 # **Strategy 2** measures how the template's own speckle changes: the normalised correlation of a
 # window around each mesh point at ES with windows around the same point in the other frames, the
@@ -170,6 +172,15 @@ glue("film_seconds", (time.perf_counter() - start) / 3)
 films = {"real clip": template, "S1": base, "S2": decorrelated, "S3": refined}
 glue("p", base.attrs["p"])
 glue("brighten", BRIGHTEN)
+glue("ramp", 1e3 * choices.ramp)
+glue("dynamic_range", choices.dynamic_range)
+glue("window", 1e3 * Window().size)
+glue("search", 1e3 * Window().search)
+glue("probe", operator.acq.probe.name)
+glue("lines", operator.acq.n_lines)
+glue("line_step", np.degrees(operator.acq.angle_step))
+glue("focus", 1e3 * operator.acq.focus)
+glue("near", 1e3 * operator.acq.r_min)
 
 # %% [markdown]
 # ## The films
@@ -230,53 +241,52 @@ themed(draw, "Coherence maps of the three strategies over the ventricle", kind="
 # ## Alike to the eye?
 #
 # Grey levels in the wall and in the cavity, and the size of the speckle (full width at half maximum
-# of its autocorrelation in windows around the mesh points), at ES. The clip's grains are taller than
-# the simulator's: its scanner has smoothed them, and layered tissue is not fully developed speckle.
+# of its autocorrelation in windows around the mesh points). Two things to look for. A real scanner
+# smooths its picture and layered tissue is not fully developed speckle, so the grains may differ in
+# height. And {eq}`eq-s2` keeps the sum of the amplitudes, not of the powers: a half-and-half mixture
+# has half the power, which shows as a darker wall away from ES.
 
 # %% tags=["hide-input"]
-inside = wall.spread(1.0)[es] > 0.99
-endo = template.mesh.values[es, :, 0]
-cavity = plt.matplotlib.path.Path(endo * 0.7 + endo.mean(0) * 0.3).contains_points(
-    np.stack(np.meshgrid(template.x, template.z), -1).reshape(-1, 2)
-)
-cavity = cavity.reshape(inside.shape)
+inside = wall.spread(1.0) > 0.99
+pixels = np.stack(np.meshgrid(template.x, template.z), -1).reshape(-1, 2)
 
 
-def greys(frame):
+def greys(frame, t):
+    endo = template.mesh.values[t, :, 0]
+    core = Path(0.7 * endo + 0.3 * endo.mean(0)).contains_points(pixels).reshape(frame.shape)
     return {
-        "wall, mean grey": frame[inside].mean(),
-        "wall, SD": frame[inside].std(),
-        "cavity, mean grey": frame[cavity].mean(),
+        "wall, mean grey": frame[inside[t]].mean(),
+        "wall, SD": frame[inside[t]].std(),
+        "cavity, mean grey": frame[core].mean(),
     }
 
 
 rows = {}
-for name, film in films.items():
-    axial, lateral = speckle_size(film, es)
+for (name, film), (instant, t) in product(films.items(), {"ED": 0, "ES": es}.items()):
+    axial, lateral = speckle_size(film, t)
     sizes = {"speckle, axial (mm)": 1e3 * axial, "speckle, lateral (mm)": 1e3 * lateral}
-    rows[name] = greys(film.bmode.values[es]) | sizes
+    rows[name, instant] = greys(film.bmode.values[t], t) | sizes
 pd.DataFrame(rows).T.style.format("{:.2f}").set_table_attributes('class="dataframe"')
 
 # %% [markdown]
-# The paper gives no value of $\gamma$. We take {glue:text}`gamma:.1f`. Of the values below,
-# {glue:text}`good_gammas:s` bring wall, its contrast and cavity within 5 % of the clip; below that
-# range the wall is too grainy, above it dark tissue sinks out of the display.
-# {ref}`The next page <sec-correlation>` shows how much it matters.
+# The paper gives no value of $\gamma$. We take {glue:text}`gamma:.1f`. Of the values below, those that
+# bring the wall's grey, its contrast and the cavity's grey at ES all within 5 % of the clip:
+# {glue:text}`good_gammas:s`. {ref}`The next page <sec-correlation>` shows how much it matters.
 
 # %% tags=["hide-input"]
-rows = {"real clip": greys(template.bmode.values[es])}
+rows = {"real clip": greys(template.bmode.values[es], es)}
 for gamma in (1.0, 1.5, 2.0, 2.5, 3.0):
     trial = Scene(
         template, seed, dataclasses.replace(choices, gamma=gamma), operator=operator, wall=wall
     )
-    rows[f"γ = {gamma}"] = greys(trial.image(trial.background, trial.background_bsc(es)))
+    rows[f"γ = {gamma}"] = greys(trial.image(trial.background, trial.background_bsc(es)), es)
 gammas = pd.DataFrame(rows).T
 gammas.style.format("{:.3f}").set_table_attributes('class="dataframe"')
 
 # %% tags=["remove-cell"]
 misfit = (gammas / gammas.loc["real clip"] - 1).drop("real clip").abs().max(axis=1)
 good = [name for name in misfit.index if misfit[name] < 0.05]
-glue("good_gammas", " and ".join(good) or "none")
+glue("good_gammas", ", ".join(good) or "none")
 
 # %% [markdown]
 # ## Is the fast simulator the slow one?
@@ -331,13 +341,13 @@ glue("hours", (time.perf_counter() - start) / share / 3600)
 #
 # | | our choice |
 # | --- | --- |
-# | $\gamma$, and the direction of the exponent | $V^\gamma$ with $\gamma$ = {glue:text}`gamma:.1f`; $V$ = 1 at the clip's 99.9th percentile |
+# | $\gamma$, and the direction of the exponent | $V^\gamma$ with $\gamma$ = {glue:text}`gamma:.1f`; $V$ = 1 at the 99.9th percentile inside the clip's sector |
 # | $p$ of Strategy 1 | {glue:text}`p:.1f` here; the next page takes the best of a range |
-# | width of the linear fall-off | 3 mm |
-# | search of the correlation | 2 mm to each side; the window is the paper's 25 pixels in millimetres of CAMUS, 7.7 mm |
+# | width of the linear fall-off | {glue:text}`ramp:.0f` mm |
+# | search of the correlation | {glue:text}`search:.0f` mm to each side; the window is the paper's 25 pixels in millimetres of CAMUS, {glue:text}`window:.1f` mm |
 # | $\epsilon$ of the background | drawn once per scatterer ({eq}`eq-bsc` gives $\epsilon$ no time); redrawing it every frame is a switch |
-# | probe and sequence | P4-2v, one focused line each 0.59°, focus at 90 mm |
-# | display | log compression over 70 dB, then the grey map that undoes $V^\gamma$; gain set so that ES is as bright as in the clip |
+# | probe and sequence | {glue:text}`probe:s`, {glue:text}`lines` focused lines {glue:text}`line_step:.2f`° apart, focus at {glue:text}`focus:.0f` mm; nothing is simulated nearer than {glue:text}`near:.0f` mm |
+# | display | log compression over {glue:text}`dynamic_range:.0f` dB, then the grey map that undoes $V^\gamma$; gain set so that ES is as bright as in the clip |
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "01_simulation_strategies")

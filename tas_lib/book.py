@@ -104,7 +104,7 @@ def commit() -> str:
         return "no git"
 
 
-def provenance(profile: str, seed: int | None, notebook: str) -> HTML:
+def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:
     """One line for the end of a notebook: what made its results, read while it runs."""
     import torch  # here only: the rest of this module serves without it
 

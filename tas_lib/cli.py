@@ -17,16 +17,9 @@ from tas_lib.errors import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
-# Each entry gets the module `strategies`, the scene, the template's correlation curves and the
-# options of `simulate`; it returns the film.
-STRATEGIES = {
-    "s1": lambda lib, scene, curves, options: lib.s1(scene, options["p"]),
-    "s2": lambda lib, scene, curves, options: lib.s2(scene, curves),
-    "s3": lambda lib, scene, curves, options: lib.s3(
-        scene, curves, alpha=options["alpha"], corrections=options["corrections"]
-    )[-1],
-    "s2-inverted": lambda lib, scene, curves, options: lib.s2_inverted(scene, curves)[0],
-}
+    from tas_lib.scene import Scene
+
+STRATEGIES = "s1", "s2", "s3", "s2-inverted"
 
 
 class _Commands(typer.core.TyperGroup):
@@ -122,7 +115,7 @@ def info(
 
 
 def describe(recording: "xr.Dataset", path: Path) -> dict[str, Any]:
-    """What `tas info` shows of a recording read from `path`; every name ends in its unit.
+    """What `tas info` shows of a recording read from `path`; measured values end in their unit.
 
     Grey percentiles are taken inside the sector, on the scale 0 (black) to 1.
     """
@@ -184,7 +177,16 @@ def simulate(
     ] = None,
     spacing_mm: Spacing = None,
     frame_rate: Rate = None,
-    p: Annotated[float, _number("s1: coherence inside the wall.", min=0, max=1)] = 0.8,
+    longitudinal: Annotated[
+        int, typer.Option(min=4, metavar="N", help="Points along the wall, where it is drawn.")
+    ] = 36,
+    radial: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Points across the wall, where it is drawn.")
+    ] = 5,
+    p: Annotated[
+        float,
+        _number("s1: coherence inside the wall; 0.5 is best on the default clip.", min=0, max=1),
+    ] = 0.5,
     alpha: Annotated[float, _number("s3: strength of a correction.", min=0)] = 2.0,
     corrections: Annotated[
         int, typer.Option(min=1, metavar="N", help="s3: how many; the paper has one.")
@@ -227,22 +229,28 @@ def simulate(
 
     from tas_lib.templates import load_template
 
-    template = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    template = load_template(
+        path,
+        contour,
+        spacing_mm=spacing_mm,
+        frame_rate=frame_rate,
+        n_longitudinal=longitudinal,
+        n_radial=radial,
+    )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         problem = f"cannot be made a folder ({error.strerror})"
         raise InputError(out, "--out", problem, "name another one") from error
 
-    from tas_lib import recording, strategies
+    from tas_lib import recording
     from tas_lib.movie import write_movie
     from tas_lib.scene import Choices, Scene
     from tas_lib.speckle import correlation, mean_absolute_error
 
-    curves = correlation(template)
     scene = Scene(template, seed, Choices(gamma=gamma), progress=not quiet)
-    options = {"p": p, "alpha": alpha, "corrections": corrections}
-    film = STRATEGIES[strategy](strategies, scene, curves, options)
+    curves = correlation(template)
+    film = _film(strategy, scene, curves, p=p, alpha=alpha, corrections=corrections)
     if "correlation" not in film:
         film["correlation"] = correlation(film)
 
@@ -262,6 +270,28 @@ def simulate(
         )
         for target in targets:
             typer.echo(f"wrote {target}")
+
+
+def _film(
+    strategy: str,
+    scene: "Scene",
+    curves: "xr.DataArray",
+    *,
+    p: float,
+    alpha: float,
+    corrections: int,
+) -> "xr.Dataset":
+    from tas_lib import strategies
+
+    match strategy:
+        case "s1":
+            return strategies.s1(scene, p)
+        case "s2":
+            return strategies.s2(scene, curves)
+        case "s3":
+            return strategies.s3(scene, curves, alpha=alpha, corrections=corrections)[-1]
+        case "s2-inverted":
+            return strategies.s2_inverted(scene, curves)[0]
 
 
 def _path(clip: str) -> Path:

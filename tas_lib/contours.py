@@ -53,12 +53,12 @@ class Contours:
     view: str
     ed_frame: int  # in the file
     es_frame: int  # in the file
-    last_frame: int  # in the file: the next end-diastole
+    last_frame: int  # in the file: last frame to simulate, as a rule the next end-diastole
     author: str
     date: str
     method: str
-    uncertainty_mm: float  # standard deviation of a point across the wall
-    contours: tuple[Contour, ...]  # by frame; the first and last span the beat
+    uncertainty_mm: float  # typical distance of a point from the border seen, across the wall
+    contours: tuple[Contour, ...]  # by frame, the three frames above among them
     notes: str = ""
     source: str = "contours"  # the file they were read from
 
@@ -156,9 +156,10 @@ def validate(contours: Contours) -> Contours:
         if not before < frame < clip.frames:
             problem = f"{frame} is not between {before} and {clip.frames}"
             raise InputError(where, f"contours[{k}].frame", problem, "sort frames of the file")
-    if not frames or frames[0] > beat[0] or frames[-1] < beat[2]:
-        problem = f"frames {frames} do not span {beat[0]} to {beat[2]}"
-        raise InputError(where, "contours", problem, "draw ed_frame and last_frame too")
+    for name, frame in zip(("ed_frame", "es_frame", "last_frame"), beat, strict=True):
+        if frame not in frames:
+            problem = f"{name} {frame} is not among the drawn frames {frames}"
+            raise InputError(where, "contours", problem, "draw it")
     for k, contour in enumerate(contours.contours):
         _check_walls(contour, clip, where, f"contours[{k}]")
     return contours

@@ -5,8 +5,8 @@ image-right base and from the endocardium to the epicardium (section III: M in R
 Between nodes a point keeps its index coordinates (u, v), u in [0, l - 1] along and v in [0, r - 1]
 across the wall; positions and values are bilinear in them within each cell.
 
-Equal arc lengths along the wall impose the same strain on all of it: the coarse, regularised
-motion of stage 0 (section III-A.1), from which the true motion deviates.
+Equal arc lengths impose one strain along each half (base to apex) of each layer: the coarse,
+regularised motion of stage 0 (section III-A.1), from which the true motion deviates.
 """
 
 import numpy as np
@@ -31,8 +31,9 @@ def template_mesh(
 
     Nodes move between the drawn frames by a cubic that overshoots nowhere, over time rather than
     frame numbers; the end of the beat need not meet its start. A drawn frame that the reader
-    dropped as a repetition stands for the frame before it, which shows the same image. Raises
-    InputError: contours of another clip, walls that give folds, mesh outside the sector.
+    dropped as a repetition stands for the frame before it, which shows the same image; drawings
+    outside the recording's frames are ignored. Raises InputError: contours of another clip, walls
+    that give folds, mesh outside the sector.
     """
     for_clip(contours, recording)
     if n_longitudinal < 4 or n_radial < 2:
@@ -45,6 +46,8 @@ def template_mesh(
 
     keys: dict[int, list[np.ndarray]] = {}
     for k, drawn in enumerate(contours.contours):
+        if not kept[0] <= drawn.frame <= max(kept[-1], contours.last_frame):
+            continue
         walls = (to_metres(wall, recording) for wall in (drawn.endo, drawn.epi))
         where = f"{contours.source}: contours[{k}]"
         nodes = mesh_from_walls(*walls, n_longitudinal, n_radial, where=where)

@@ -1,4 +1,4 @@
-"""Write a recording, or plain frames, as an MP4 or GIF for any browser, with its mesh if wanted."""
+"""Write recordings, abreast, as an MP4 or GIF for any browser, with their meshes if wanted."""
 
 import io
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ import xarray as xr
 from PIL import Image, ImageDraw
 
 from tas_lib.errors import InputError
+from tas_lib.mesh import centreline
 from tas_lib.recording import replacing
 
 COLOURS = {"endocardium": "#ff5a5a", "centreline": "#ffd23f", "epicardium": "#4fc3f7"}
@@ -17,60 +18,50 @@ COLOURS = {"endocardium": "#ff5a5a", "centreline": "#ffd23f", "epicardium": "#4f
 
 def write_movie(
     path: str | Path,
-    clip: xr.Dataset | Sequence[xr.Dataset] | np.ndarray,
+    clip: xr.Dataset | Sequence[xr.Dataset],
     *,
-    frame_rate: float | None = None,
     draw_mesh: bool = False,
 ) -> Path:
     """Write a movie; the suffix, .mp4 (H.264) or .gif, chooses the kind.
 
-    clip: a recording, played in real time even if frames were dropped; recordings of the same
-    times and height, shown abreast; or frames (time, row, column[, 3]) in [0, 1] or uint8.
-    frame_rate [Hz]: of the movie, for a recording by default from its median time step;
+    clip: a recording, or recordings of the same times and height, shown abreast; played in real
+    time even if frames were dropped, at the rate of the median time step.
     draw_mesh: draw the recordings' endocardium, centreline and epicardium.
     Raises InputError; nothing half-written stays.
     """
     path = Path(path)
-    if not isinstance(clip, np.ndarray):
-        films = [clip] if isinstance(clip, xr.Dataset) else clip
-        time = films[0]["time"].values
-        rate = frame_rate or 1 / float(np.median(np.diff(time)))
-        moments = np.arange(round((time[-1] - time[0]) * rate) + 1) / rate + time[0]
-        shown = np.searchsorted(time, moments + 1e-6, side="right") - 1
-        drawn = [_recording_images(film, path, draw_mesh) for film in films]
-        images = [_abreast([images[i] for images in drawn]) for i in shown]
-    else:
-        rate = frame_rate
-        images = [Image.fromarray(frame) for frame in _levels(np.asarray(clip))]
-    if not rate or not np.isfinite(rate) or rate <= 0:
-        raise InputError(path, "frame_rate", f"is {rate}", "give the frames a second")
     writers = {".mp4": _write_mp4, ".gif": _write_gif}
     if path.suffix.lower() not in writers:
         raise InputError(path, "suffix", f"is {path.suffix!r}", "name the movie .mp4 or .gif")
+    films = [clip] if isinstance(clip, xr.Dataset) else clip
+    time = films[0]["time"].values
+    rate = 1 / float(np.median(np.diff(time)))
+    moments = np.arange(round((time[-1] - time[0]) * rate) + 1) / rate + time[0]
+    shown = np.searchsorted(time, moments + 1e-6, side="right") - 1
+    drawn = [_images(film, path, draw_mesh) for film in films]
+    images = [_abreast([images[i] for images in drawn]) for i in shown]
     with replacing(path) as temporary:
         writers[path.suffix.lower()](temporary, images, rate)
     return path
 
 
-def _levels(values: np.ndarray) -> np.ndarray:
-    return values if values.dtype == np.uint8 else np.rint(255 * values).astype(np.uint8)
-
-
-def _recording_images(ds: xr.Dataset, path: Path, draw_mesh: bool) -> list[Image.Image]:
+def _images(ds: xr.Dataset, path: Path, draw_mesh: bool) -> list[Image.Image]:
     """One image with square pixels per frame of the recording."""
     if draw_mesh and "mesh" not in ds:
         raise InputError(path, "mesh", "the recording has none", "add one, or set draw_mesh=False")
     x, z = ds["x"].values, ds["z"].values
     pitch = (z[-1] - z[0]) / (z.size - 1)
     size = round((x[-1] - x[0]) / pitch) + 1, z.size
-    images = [Image.fromarray(frame).resize(size) for frame in _levels(ds["bmode"].values)]
+    levels = np.rint(255 * ds["bmode"].values).astype(np.uint8)
+    images = [Image.fromarray(frame).resize(size) for frame in levels]
     if draw_mesh:
         images = [image.convert("RGB") for image in images]
         pixels = (ds["mesh"].values - (x[0], z[0])) / pitch
         for image, mesh in zip(images, pixels, strict=True):
             draw = ImageDraw.Draw(image)
-            for layer, colour in zip((0, mesh.shape[1] // 2, -1), COLOURS.values(), strict=True):
-                draw.line([tuple(point) for point in mesh[:, layer]], fill=colour)
+            lines = mesh[:, 0], centreline(mesh), mesh[:, -1]
+            for line, colour in zip(lines, COLOURS.values(), strict=True):
+                draw.line([tuple(point) for point in line], fill=colour)
     return images
 
 

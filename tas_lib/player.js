@@ -80,7 +80,9 @@ function filmPlayer(root) {
       const mesh = meshes[view.mesh];
       const [along, across] = mesh.shape;
       const tenths = mesh.points[frame];
-      const node = (l, r) => [0, 1].map((axis) => tenths[2 * (l * across + r) + axis] / 10);
+      const at = (l, r, axis) => tenths[2 * (l * across + r) + axis] / 10;
+      const node = (l, r) =>
+        [0, 1].map((axis) => (at(l, Math.floor(r), axis) + at(l, Math.ceil(r), axis)) / 2);
       if (meshBox.checked) drawMesh(context, mesh, node, along, across);
       if (view.points[name]) drawPoints(context, view.points[name], node, along, across);
     });

@@ -29,7 +29,7 @@ from tas_lib.recording import DIMS, validate
 DIGITS = "0123456789abcdefghijklmnopqrstuv"
 VIRIDIS = mpl.colormaps["viridis"](np.linspace(0.15, 1, len(DIGITS)))[:, :3]
 MAP_OPACITY = 0.6
-QUALITY = {"L": 80, "RGBA": 60}  # of WebP; at 80, films keep 97 % of their speckle's contrast
+QUALITY = {"L": 65, "RGBA": 60}  # of WebP; at 65, films keep 97 % of their speckle's contrast
 
 STYLE = """
 .film-player { color: inherit; max-width: 100%; }
@@ -165,7 +165,7 @@ def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
     across = tenths.shape[2]
     mesh = {
         "shape": tenths.shape[1:3],
-        "walls": list(zip((0, across // 2, across - 1), COLOURS.values(), strict=True)),
+        "walls": list(zip((0, (across - 1) / 2, across - 1), COLOURS.values(), strict=True)),
         "points": tenths.reshape(len(tenths), -1).tolist(),
     }
     return film, width, mesh

@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ DIMS = {
 }
 UNITS = {"time": "s", "z": "m", "x": "m", "mesh": "m", "axis": ""}
 RANGES = {"bmode": (0, 1), "coherence": (0, 1), "correlation": (-1, 1)}
+SECTOR = "sector_half_angle", "sector_r_min", "sector_r_max"  # attributes: rad, m, m
 TOLERANCE = 2e-3  # m, by which a mesh point may lie outside the sector
 
 
@@ -37,6 +39,7 @@ def new(bmode, time, z, x, *, sector=None, **attrs) -> xr.Dataset:
     Raises InputError.
     """
     for name, values, ndim in (("bmode", bmode, 3), ("time", time, 1), ("z", z, 1), ("x", x, 1)):
+        _check_kind("recording", name, np.asarray(values).dtype)
         if np.ndim(values) != ndim:
             problem = f"has {np.ndim(values)} dimensions instead of {ndim}"
             raise InputError("recording", name, problem, "give bmode as (time, z, x)")
@@ -61,6 +64,9 @@ def validate(ds: xr.Dataset, where: object = "recording") -> xr.Dataset:
     """Return the recording with units on every variable; raise an InputError naming any fault."""
     if "bmode" not in ds:
         raise InputError(where, "bmode", "is missing", "build recordings with recording.new")
+    for name in (*DIMS, "time", "z", "x"):
+        if name in ds.variables:
+            _check_kind(where, name, ds[name].dtype)
     for name, dims in DIMS.items():
         if name not in ds:
             continue
@@ -78,6 +84,7 @@ def validate(ds: xr.Dataset, where: object = "recording") -> xr.Dataset:
             problem = f"values run from {float(ds[name].min()):.4g} to {float(ds[name].max()):.4g}"
             raise InputError(where, name, problem, f"scale them to [{low}, {high}]")
     _check_coordinates(ds, where)
+    _check_sector(ds, where)
     if "mesh" in ds:
         _check_mesh(ds, where)
     for name in ("ed_frame", "es_frame"):
@@ -89,6 +96,11 @@ def validate(ds: xr.Dataset, where: object = "recording") -> xr.Dataset:
     for name in ds.variables:
         ds[name].attrs.setdefault("units", UNITS.get(name, "1"))
     return ds
+
+
+def _check_kind(where: object, name: str, dtype: np.dtype) -> None:
+    if dtype.kind not in "biuf":
+        raise InputError(where, name, f"holds values of type {dtype}", "give real numbers")
 
 
 def _check_coordinates(ds: xr.Dataset, where: object) -> None:
@@ -110,6 +122,26 @@ def _check_coordinates(ds: xr.Dataset, where: object) -> None:
     start = float(ds["time"][0])
     if abs(start) > 1e-9:
         raise InputError(where, "time", f"starts at {start:.4g} s", "subtract the start")
+
+
+def _check_sector(ds: xr.Dataset, where: object) -> None:
+    missing = [name for name in SECTOR if name not in ds.attrs]
+    if len(missing) == len(SECTOR):
+        return
+    if missing:
+        remedy = f"state {', '.join(SECTOR)}, or none of them"
+        raise InputError(where, ", ".join(missing), "is missing from the sector", remedy)
+    for name in SECTOR:
+        if not (isinstance(ds.attrs[name], Real) and np.isfinite(ds.attrs[name])):
+            problem = f"is {ds.attrs[name]!r}"
+            raise InputError(where, name, problem, "give one finite number, in radians or metres")
+    half_angle, r_min, r_max = (ds.attrs[name] for name in SECTOR)
+    if not 0 < half_angle < np.pi / 2:
+        problem = f"is {half_angle:.4g}"
+        raise InputError(where, SECTOR[0], problem, "give radians between 0 and pi / 2")
+    if not 0 <= r_min < r_max:
+        problem = f"are {r_min:.4g} and {r_max:.4g}"
+        raise InputError(where, ", ".join(SECTOR[1:]), problem, "give rising distances in metres")
 
 
 def _check_mesh(ds: xr.Dataset, where: object) -> None:
@@ -144,11 +176,10 @@ def triangle_areas(mesh: np.ndarray) -> np.ndarray:
 def _distance_outside(ds: xr.Dataset, mesh: np.ndarray) -> np.ndarray:
     """How far [m] each point lies outside the sector (or the image, if no sector is stated)."""
     x, z = mesh[..., 0], mesh[..., 1]
-    names = ("sector_half_angle", "sector_r_min", "sector_r_max")
-    if not all(name in ds.attrs for name in names):
+    if SECTOR[0] not in ds.attrs:
         limits = (ds.x.values[0] - x, x - ds.x.values[-1], ds.z.values[0] - z, z - ds.z.values[-1])
         return np.maximum.reduce(limits)
-    half_angle, r_min, r_max = (ds.attrs[name] for name in names)
+    half_angle, r_min, r_max = (ds.attrs[name] for name in SECTOR)
     r = np.hypot(x, z)
     beyond = np.clip(np.abs(np.arctan2(x, z)) - half_angle, 0, np.pi / 2)
     return np.maximum.reduce((r - r_max, r_min - r, r * np.sin(beyond)))
@@ -160,22 +191,38 @@ def save(ds: xr.Dataset, path: str | Path) -> Path:
     bmode and coherence are kept in steps of 1/255. Raises InputError, also when the disk is full.
     """
     ds = validate(ds, path)
+    for holder in (ds, *ds.variables.values()):
+        for name, value in holder.attrs.items():
+            if not _is_storable(value):
+                remedy = "make it text, a number or a list of either"
+                raise InputError(path, name, f"NetCDF cannot hold {value!r}", remedy)
     for name in {"bmode", "coherence"} & set(ds.data_vars):
         levels = np.rint(255 * ds[name].values).astype(np.uint8)
         ds[name] = (DIMS[name], levels, {**ds[name].attrs, "scale_factor": 1 / 255})
     encoding = {str(name): {"zlib": True} for name in ds.data_vars}
     try:
         content = ds.to_netcdf(engine="h5netcdf", encoding=encoding)
-    except TypeError as error:
-        remedy = "keep attributes to text, numbers and lists of them"
-        raise InputError(path, "attributes", str(error), remedy) from error
+    except (TypeError, ValueError) as error:
+        remedy = "keep names to text and variables to numbers or text"
+        raise InputError(path, "content", str(error), remedy) from error
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     return Path(path)
 
 
+def _is_storable(value: object) -> bool:
+    try:
+        values = np.asarray(value)
+    except ValueError:  # a ragged list
+        return False
+    return values.dtype.kind in "iufU" and values.ndim < 2
+
+
 def open(path: str | Path) -> xr.Dataset:
-    """Load and validate a recording that `save` wrote. Raises InputError."""
+    """Load and validate a recording that `save` wrote; numbers in attributes are Python's.
+
+    Raises InputError.
+    """
     if not Path(path).is_file():
         raise InputError(path, "file", "does not exist", "check the path")
     try:
@@ -183,16 +230,25 @@ def open(path: str | Path) -> xr.Dataset:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         problem = f"is no readable NetCDF file ({error})"
         raise InputError(path, "file", problem, "write it again with recording.save") from error
+    attrs = {k: v.item() if isinstance(v, np.generic) else v for k, v in ds.attrs.items()}
+    ds = validate(ds.assign_attrs(attrs), path)
     for name in {"bmode", "coherence"} & set(ds.data_vars):
-        ds[name] = ds[name].astype(np.float32).clip(0, 1)
+        ds[name] = ds[name].astype(np.float32).clip(0, 1)  # levels / 255 are off by rounding
         ds[name].encoding = {}
-    return validate(ds, path)
+    return ds
 
 
 def thin(ds: xr.Dataset, step: int) -> xr.Dataset:
-    """Every `step`-th frame, end-systole among them; ED becomes the first frame that is left."""
-    es = int(ds.attrs["es_frame"])
-    out = ds.isel(time=slice(es % step, None, step)).assign_attrs(ed_frame=0, es_frame=es // step)
+    """Every `step`-th frame from end-diastole on, and end-systole; time starts at 0 again.
+
+    Needs ed_frame and es_frame. Raises InputError.
+    """
+    if step < 1:
+        raise InputError("recording", "step", f"is {step}", "give 1 (every frame) or more")
+    key = [int(ds.attrs[name]) for name in ("ed_frame", "es_frame")]
+    kept = np.union1d(key, np.arange(key[0], ds.sizes["time"], step))
+    ed, es = map(int, np.searchsorted(kept, key))
+    out = ds.isel(time=kept).assign_attrs(ed_frame=ed, es_frame=es)
     return out.assign_coords(time=("time", out.time.values - out.time.values[0], out.time.attrs))
 
 

@@ -16,6 +16,7 @@ import xarray as xr
 from scipy.optimize import brentq
 from tqdm import tqdm
 
+from tas_lib import __version__
 from tas_lib.coherence import WallMap
 from tas_lib.errors import InputError
 from tas_lib.mesh import carry, locate
@@ -23,14 +24,20 @@ from tas_lib.recording import validate
 from tas_lib.simulator import Acquisition, SectorOperator
 from tas_lib.simulator.display import ScanConverter, compress
 
-OF_THE_FILE = "sop_instance_uid", "manufacturer", "duplicates_dropped"  # not of a simulation
+OF_THE_CLIP = (  # attributes that are not true of a simulation
+    "sop_instance_uid",
+    "manufacturer",
+    "duplicates_dropped",
+    "mesh_uncertainty_mm",
+    "region_scale",
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """What the paper leaves open, and our answers; the book shows how much each one matters."""
+    """What the paper leaves open, and our answers; notebook 02 shows how much they matter."""
 
-    gamma: float = 2.0  # Eq. (1): BSC = V^gamma eps; the clip's grey levels come out nearest
+    gamma: float = 2.0  # Eq. (1): BSC = V^gamma eps; notebook 01 compares grey levels
     ramp: float = 3e-3  # width of the linear fall-off outside the wall [m]
     density: float = 5.0  # scatterers per square wavelength: the paper's
     dynamic_range: float = 70.0  # of the simulated display [dB]
@@ -76,12 +83,17 @@ class Scene:
         self.template, self.seed, self.choices, self.progress = template, seed, choices, progress
         self.operator = operator or SectorOperator(acquisition_for(template), progress=progress)
         self.wall = wall or WallMap(template, choices.ramp)
+        if self.wall.ramp != choices.ramp or len(self.wall.meshes) != template.sizes["time"]:
+            problem = "was made for another ramp or another clip"
+            raise InputError("scene", "wall", problem, "make one for this template")
         self.es = int(template.attrs["es_frame"])
         acq = self.operator.acq
         self._convert = ScanConverter(acq, template.z.values, template.x.values)
         per_area = choices.density / acq.wavelength**2
         self._loudness = self.operator.sensitivity * np.sqrt(per_area)
-        self._brightest = float(template.bmode.quantile(0.999))
+        self._brightest = float(
+            np.quantile(template.bmode.values[:, template.sector.values], 0.999)
+        )
         if self._brightest == 0:
             source = template.attrs.get("source", "template")
             raise InputError(source, "bmode", "is black", "give a clip that shows something")
@@ -148,14 +160,14 @@ class Scene:
         template = self.template
         out = template[["mesh", "sector"]].assign(bmode=(("time", "z", "x"), frames))
         out.attrs = {
-            **{k: v for k, v in template.attrs.items() if k not in OF_THE_FILE},
+            **{k: v for k, v in template.attrs.items() if k not in OF_THE_CLIP},
             "template": template.attrs.get("source", ""),
             "source": "simulated",
             "seed": self.seed,
-            "gamma": self.choices.gamma,
-            "ramp": self.wall.ramp,
-            "dynamic_range": self.choices.dynamic_range,
-            "background": "redrawn" if self.choices.redraw else "held",
+            **dataclasses.asdict(self.choices),
+            "redraw": int(self.choices.redraw),
+            "acquisition": self.operator.acq.key,
+            "tas_lib": __version__,
             **attrs,
         }
         return validate(out)

@@ -10,8 +10,8 @@ from tas_lib.scene import Scene
 from tas_lib.speckle import Window, correlation
 
 
-def s1(scene: Scene, p: float = 0.8) -> xr.Dataset:
-    """Strategy 1: a static coherence map (III-A.1).
+def s1(scene: Scene, p: float = 0.5) -> xr.Dataset:
+    """Strategy 1: a static coherence map (III-A.1). The paper gives no p; notebook 02 compares.
 
     The map is p inside the wall and falls linearly to 0 outside. It is the probability with which a
     place at ES gets a wall scatterer, and with which, in every frame, it goes without a background
@@ -39,6 +39,7 @@ def s2(scene: Scene, curves: xr.DataArray) -> xr.Dataset:
     flickers.
     """
     mesh = scene.template.mesh
+    curves = curves.transpose(*mesh.dims[:3])
     if curves.shape != mesh.shape[:3]:
         problem = f"have shape {curves.shape} beside a mesh of {mesh.shape[:3]}"
         raise InputError("S2", "curves", problem, "measure them on this template")
@@ -79,7 +80,7 @@ def coherence_of(correlation, floor=0.0, ceiling=1.0):
     """The coherence that gives a speckle correlation: Eq. (2) inverted, element by element.
 
     Amplitudes C and 1 - C of two independent fields mix as powers, and the correlation of
-    intensities is the squared one of fields, so Eq. (2) turns C into
+    intensities is the squared one of fields (of grey levels: nearly), so Eq. (2) turns C into
 
         rho = rho_0 + (rho_1 - rho_0) C^2 / (C^2 + (1 - C)^2).
 

@@ -10,8 +10,6 @@ from tas_lib.contours import Contours
 from tas_lib.errors import InputError
 from tas_lib.mesh import template_mesh
 
-NEEDED = "es_frame", "sector_half_angle", "sector_r_max"  # attributes that a simulation reads
-
 
 def load_template(
     clip: str | Path,
@@ -33,10 +31,6 @@ def load_template(
     if contour is not None:
         walls = contours.load(contour)
     elif "mesh" in recording:
-        missing = ", ".join(name for name in NEEDED if name not in recording.attrs)
-        if missing:
-            remedy = "state it in the attributes, or give --contour FILE"
-            raise InputError(clip, missing, "is missing beside the mesh", remedy)
         return recording
     else:
         walls = shipped_contours(recording)

@@ -160,3 +160,11 @@ def test_commit_outside_a_checkout_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(book, "__file__", str(tmp_path / "book.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert book.commit() == "no git"
+
+
+def test_an_unknown_profile_is_refused_with_the_known_ones():
+    done = subprocess.run(
+        ["make", "book", "PROFILE=nonsense"], cwd=REPO, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert re.search(r'unknown PROFILE "nonsense".*laptop paper smoke', done.stderr)

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import tas_lib
 from tas_lib import cli, readers, recording
+from tas_lib.errors import InputError
 from tas_lib.readers.video import decode
 
 SHIPPED = Path(tas_lib.__file__).parent / "data" / "a4c_contours.json"
@@ -32,6 +33,7 @@ def tas(*words):
 @pytest.fixture
 def template(tmp_path, clip):
     """A small recording with a mesh, saved: (path, Dataset)."""
+    clip["sector"] = ~clip.bmode.isnull().any("time")
     clip.attrs |= {"es_frame": 2, "sector_half_angle": 0.8}
     clip.attrs |= {"sector_r_min": 0.005, "sector_r_max": 0.06}
     return recording.save(clip, tmp_path / "small.nc"), clip
@@ -40,12 +42,12 @@ def template(tmp_path, clip):
 @pytest.fixture
 def quick(monkeypatch):
     """Scenes that take no time, and an S1 whose speckle is new in all frames; its options."""
-    from tas_lib import scene
+    from tas_lib import scene, strategies
 
     seen = {}
 
-    def simulated(lib, scene, curves, options):
-        seen.update(options, gamma=scene.choices.gamma, seed=scene.seed)
+    def simulated(scene, p):
+        seen.update(p=p, gamma=scene.choices.gamma, seed=scene.seed)
         noise = np.random.default_rng(scene.seed).random(scene.template.bmode.shape)
         film = scene.template.assign(bmode=(("time", "z", "x"), noise.astype(np.float32)))
         film["coherence"] = film.bmode
@@ -55,7 +57,7 @@ def quick(monkeypatch):
         return SimpleNamespace(template=template, seed=seed, choices=choices, es=2)
 
     monkeypatch.setattr(scene, "Scene", quick_scene)
-    monkeypatch.setitem(cli.STRATEGIES, "s1", simulated)
+    monkeypatch.setattr(strategies, "s1", simulated)
     return seen
 
 
@@ -82,14 +84,32 @@ def test_defaults_are_the_library_s():
             assert shown[name].default == inspect.signature(function).parameters[name].default
 
 
-def test_every_strategy_gets_its_options():
+def test_the_size_of_the_mesh_reaches_the_template(tmp_path, monkeypatch):
+    from tas_lib import templates
+
+    seen = []
+    library = inspect.signature(templates.load_template).parameters
+
+    def stop(*args, n_longitudinal, n_radial, **options):
+        seen.append((n_longitudinal, n_radial))
+        raise InputError("clip", "mesh", "is enough", "stop here")
+
+    monkeypatch.setattr(templates, "load_template", stop)
+    words = "simulate", "--strategy", "s1", "--out", tmp_path / "out"
+    for more in ([], ["--longitudinal", 24, "--radial", 3]):
+        assert "stop here" in tas(*words, *more).stderr
+    assert seen == [(library["n_longitudinal"].default, library["n_radial"].default), (24, 3)]
+
+
+def test_every_strategy_gets_its_options(monkeypatch):
     from tas_lib import strategies
 
     lib = create_autospec(strategies)  # refuses calls that the real functions would refuse
+    monkeypatch.setattr(tas_lib, "strategies", lib)
     lib.s3.return_value = ["S2", "first correction", "last correction"]
-    lib.s2_inverted.return_value = "film", "correlation at C = 1"
+    lib.s2_inverted.return_value = "film", "correlations at C = 0 and 1"
     options = {"p": 0.3, "alpha": 1.5, "corrections": 2}
-    films = {name: run(lib, "scene", "curves", options) for name, run in cli.STRATEGIES.items()}
+    films = {name: cli._film(name, "scene", "curves", **options) for name in cli.STRATEGIES}
     assert films["s3"] == "last correction" and films["s2-inverted"] == "film"
     lib.s1.assert_called_once_with("scene", 0.3)
     lib.s2.assert_called_once_with("scene", "curves")
@@ -113,6 +133,13 @@ def test_info_on_the_default_clip():
     assert 2 * half_width == pytest.approx(0.51 * columns, rel=0.03) and near < far < 0.51 * 480
     assert facts["grey_percentiles_5_50_95"] == sorted(facts["grey_percentiles_5_50_95"])
     assert "shipped" in facts["walls"]
+
+
+def test_info_on_a_saved_recording_is_json_too(tmp_path, template):
+    saved = template[1].assign_attrs(duplicates_dropped=np.int64(3), frame_rate=np.float32(50))
+    result = tas("info", recording.save(saved, tmp_path / "saved.nc"), "--json")
+    facts = json.loads(result.stdout)
+    assert (facts["duplicates_dropped"], facts["frame_rate_Hz"]) == (3, 50)
 
 
 def test_info_for_people(template):
@@ -162,7 +189,7 @@ def test_simulate_writes_a_recording_a_movie_and_a_picture(tmp_path, template, q
     words = "simulate", path, "--strategy", "s1", "--out", out, "--seed", 3
     result = tas(*words, "--p", 0.7, "--gamma", 1.5, "--movie", "gif")
     assert result.exit_code == 0, result.output
-    assert quick == {"p": 0.7, "alpha": 2.0, "corrections": 1, "gamma": 1.5, "seed": 3}
+    assert quick == {"p": 0.7, "gamma": 1.5, "seed": 3}
     names = {f"small-s1-seed3.{suffix}" for suffix in ("nc", "gif", "png")}
     assert {file.name for file in out.iterdir()} == names
     assert all(f"wrote {out / name}" in result.output for name in names)
@@ -172,13 +199,13 @@ def test_simulate_writes_a_recording_a_movie_and_a_picture(tmp_path, template, q
     # independent noise on both sides: correlations differ, and the number printed is the stored one
     assert film.attrs["correlation_mae"] > 0
     assert f"{film.attrs['correlation_mae']:.3f} (SD" in result.output
-    assert "9 points" in result.output
+    assert "36 mesh points" in result.output
     pixels, _ = decode(out / "small-s1-seed3.gif")
     assert pixels.shape[:3] == (4, real.sizes["z"], 2 * real.sizes["x"])
     left, right = np.split(pixels.astype(int), 2, axis=2)
-    mesh = np.ptp(left, axis=-1) > 60  # it alone is coloured
-    assert mesh.any() and not (np.ptp(right, axis=-1) > 60).any()
     for half, ds in ((left, real), (right, film)):
+        mesh = np.ptp(half, axis=-1) > 60  # it alone is coloured
+        assert mesh.any()
         shown, levels = half.mean(axis=-1)[~mesh], 255 * ds.bmode.values[~mesh]
         assert abs(shown - levels).mean() < 8
     with Image.open(out / "small-s1-seed3.png") as picture:
@@ -221,4 +248,4 @@ def test_the_default_clip_by_s2(tmp_path):
     blocks = [image.coarsen(z=20, x=20, boundary="trim").mean() for image in (real, simulated)]
     assert np.corrcoef(*(block.values.ravel() for block in blocks))[0, 1] > 0.9
     assert 0 < film.attrs["correlation_mae"] < 0.2
-    assert "36 points" in result.output
+    assert "180 mesh points" in result.output

@@ -147,7 +147,7 @@ def test_the_band_ends_where_the_spectrum_has_fallen_by_the_floor():
     "field, value, remedy",
     [
         ("sector", 0.0, "positive number in SI units"),
-        ("sector", 3.2, "open it less than pi"),
+        ("sector", 3.2, "up to 120 degrees"),
         ("focus", -0.09, "positive number in SI units"),
         ("r_min", np.nan, "positive number in SI units"),
         ("range_step", 0.0, "positive number in SI units"),

@@ -264,6 +264,17 @@ def test_a_dropped_frame_stands_for_the_one_it_repeats():
     )
 
 
+def test_drawings_outside_the_recording_are_ignored():
+    sizes = {2: (30e-3, 80e-3)} | SIZES | {32: (30e-3, 80e-3), 38: (30e-3, 80e-3)}
+    whole = mesh.template_mesh(replace(drawing(sizes), ed_frame=5, last_frame=30), clip())
+    cut = clip().isel(time=slice(4, 31))
+    made = mesh.template_mesh(replace(drawing(sizes), ed_frame=5, last_frame=30), cut)
+    np.testing.assert_array_equal(made["frame"], whole["frame"])
+    at = int(np.flatnonzero(made["frame"] == 15)[0])
+    for frame, size in ((0, ED), (at, ES), (-1, SIZES[30])):
+        np.testing.assert_allclose(made["mesh"].values[frame], ventricle(*size), atol=1e-12)
+
+
 def test_template_refuses_what_it_cannot_mesh():
     with pytest.raises(InputError, match="mesh: n_longitudinal, n_radial: are 3, 5; choose"):
         mesh.template_mesh(drawing(SIZES), clip(), n_longitudinal=3)

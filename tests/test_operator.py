@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from tas_lib.errors import InputError
-from tas_lib.simulator import Acquisition, SectorOperator, calibration, simulate_reference
+from tas_lib.simulator import (
+    Acquisition,
+    ReferenceOperator,
+    SectorOperator,
+    calibration,
+    simulate_reference,
+)
 from tas_lib.simulator.display import ScanConverter, compress
 from tas_lib.simulator.exact import band, beamform, echo_spectra, pulse_echo_spectrum
 
@@ -357,3 +363,13 @@ def test_detail_finer_than_a_pixel_is_averaged_rather_than_aliased(acquisition, 
     picture = convert(np.repeat(stripes, acquisition.n_lines, 1))
     ahead = (np.abs(np.arctan2(x, z)) < 0.02) & (z > 20e-3) & (z < 60e-3)
     assert np.abs(picture[ahead]).max() < 0.05
+
+
+def test_the_reference_engine_answers_the_same_call(tiny, cache):
+    acq, settings, _ = tiny
+    points = field(acq, 40)
+    slow, fast = (
+        make(acq, settings, progress=False) for make in (ReferenceOperator, SectorOperator)
+    )
+    assert relative(fast(*points), slow(*points)) < 0.03
+    np.testing.assert_array_equal(slow.sensitivity, fast.sensitivity)

@@ -1,5 +1,6 @@
 """Readers find the sector, the scale and the times of clips, or say what is wrong."""
 
+import errno
 import logging
 import re
 
@@ -8,14 +9,14 @@ import pydicom
 import pydicom.examples
 import pytest
 from conftest import SECTOR
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import pixel_array
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, UltrasoundMultiFrameImageStorage
 
-from tas_lib import readers, recording
+from tas_lib import movie, readers, recording
 from tas_lib.errors import InputError
-from tas_lib.movie import write_movie
 from tas_lib.readers import dicom, sector, video
 
 REGION = {
@@ -56,6 +57,14 @@ def write_dicom(path, frames, region=REGION, **changes):
         delattr(ds, name) if value is None else setattr(ds, name, value)
     ds.save_as(path, enforce_file_format=True)
     return path
+
+
+def write_video(path, frames, rate=25):
+    """Write grey frames (time, row, column) uint8 as a movie."""
+    axes = (np.arange(n) for n in frames.shape[1:])
+    return movie.write_movie(
+        path, recording.new(frames / 255, np.arange(len(frames)) / rate, *axes)
+    )
 
 
 def refuses(call, where, field, *words):
@@ -243,7 +252,8 @@ def without(*names):
         ("PhysicalUnits", "cm", REGION | {"PhysicalUnitsXDirection": 4}, {}),
         ("PhysicalDeltaX", "positive", REGION | {"PhysicalDeltaX": 0.0}, {}),
         ("PhysicalDeltaY", "positive", REGION | {"PhysicalDeltaY": -0.05}, {}),
-        ("PhysicalDeltaY", "None", without("PhysicalDeltaY"), {}),
+        ("PhysicalDeltaY", "missing", without("PhysicalDeltaY"), {}),
+        ("SequenceOfUltrasoundRegions", "2-D", REGION | {"RegionLocationMaxX1": None}, {}),
         ("PixelData", "missing", REGION, {"PixelData": None}),
         ("PixelData", "decoded", REGION, {"NumberOfFrames": 9}),
         ("NumberOfFrames", "still", REGION, {"NumberOfFrames": 1}),
@@ -252,6 +262,14 @@ def without(*names):
 def test_a_dicom_that_lacks_something(field, word, region, changes, sector_frames, tmp_path):
     path = write_dicom(tmp_path / "a.dcm", sector_frames, region, **changes)
     refuses(lambda: readers.read(path), "a.dcm", field, word)
+
+
+def test_a_count_of_frames_that_is_no_number(sector_frames, tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", sector_frames)
+    stated, garbage = (b"\x28\x00\x08\x00IS\x02\x00" + text for text in (b"6 ", b"x "))
+    assert path.read_bytes().count(stated) == 1
+    path.write_bytes(path.read_bytes().replace(stated, garbage))
+    refuses(lambda: readers.read(path), "a.dcm", "NumberOfFrames", "positive number")
 
 
 def test_a_region_that_no_scale_explains(sector_frames, tmp_path):
@@ -305,7 +323,7 @@ def test_not_a_dicom(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
 def test_a_video_keeps_grey_levels_and_times(sector_frames, tmp_path, suffix):
-    path = write_movie(tmp_path / f"a{suffix}", sector_frames, frame_rate=25)
+    path = write_video(tmp_path / f"a{suffix}", sector_frames)
     ds = readers.read(path, spacing_mm=0.5)
     np.testing.assert_allclose(ds.time, np.arange(6) / 25, atol=1e-3)
     assert ds.sector_r_max == pytest.approx(SECTOR.r_max * 0.5e-3, abs=1e-3)
@@ -320,7 +338,7 @@ def test_a_video_keeps_grey_levels_and_times(sector_frames, tmp_path, suffix):
 
 def test_a_video_may_have_oblong_pixels(tmp_path):
     true = sector.Sector(5.0, 80.0, 0.7, 10.0, 105.0, aspect=1.2)
-    path = write_movie(tmp_path / "a.mp4", speckle((120, 160), true), frame_rate=25)
+    path = write_video(tmp_path / "a.mp4", speckle((120, 160), true))
     ds = readers.read(path, spacing_mm=(0.5, 0.6))
     assert ds.sector_half_angle == pytest.approx(0.7, abs=0.02)
     np.testing.assert_allclose([np.diff(ds.z).mean(), np.diff(ds.x).mean()], [0.5e-3, 0.6e-3])
@@ -328,13 +346,14 @@ def test_a_video_may_have_oblong_pixels(tmp_path):
 
 
 def test_a_video_needs_a_spacing_and_a_sound_file(sector_frames, tmp_path):
-    path = write_movie(tmp_path / "a.mp4", sector_frames, frame_rate=25)
+    path = write_video(tmp_path / "a.mp4", sector_frames)
     refuses(lambda: readers.read(path), "a.mp4", "spacing_mm", "never guessed", "--spacing-mm")
     for bad in (0, -1, np.nan):
         refuses(lambda b=bad: readers.read(path, spacing_mm=b), "a.mp4", "spacing_mm", "positive")
     bad_rate = {"spacing_mm": 1, "frame_rate": -1}
     refuses(lambda: readers.read(path, **bad_rate), "a.mp4", "frame_rate", "--frame-rate")
-    one = write_movie(tmp_path / "one.mp4", sector_frames[:1], frame_rate=25)
+    one = tmp_path / "one.mp4"
+    movie._write_mp4(one, [Image.fromarray(sector_frames[0])], 25)
     refuses(lambda: readers.read(one, spacing_mm=1), "one.mp4", "frames", "two or more")
     path.write_bytes(path.read_bytes()[:300])
     refuses(lambda: readers.read(path, spacing_mm=1), "a.mp4", "file", "decoded")
@@ -344,9 +363,18 @@ def test_a_video_needs_a_spacing_and_a_sound_file(sector_frames, tmp_path):
 # Which reader
 
 
-def test_read_refuses_what_is_no_clip(tmp_path, sector_frames):
+def test_read_refuses_what_is_no_clip(tmp_path, monkeypatch):
     refuses(lambda: readers.read(tmp_path / "none.dcm"), "none.dcm", "file", "does not exist")
     refuses(lambda: readers.read(tmp_path), tmp_path.name, "file", "is a folder")
+    for name in ("a.dcm", "a.mp4", "a.nc"):
+        (tmp_path / name).touch()
+
+        def locked(*args, **kwargs):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(tmp_path), "open", locked)
+            refuses(lambda n=name: readers.read(tmp_path / n), name, "file", "Permission denied")
     (tmp_path / "a.txt").write_text("hello")
     refuses(lambda: readers.read(tmp_path / "a.txt"), "a.txt", "file", "unknown kind", ".mp4")
 

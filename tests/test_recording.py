@@ -35,7 +35,7 @@ def test_a_recording_survives_a_file(clip, tmp_path):
     for name in ("bmode", "coherence"):
         assert again[name].dtype == np.float32
         assert abs(again[name] - clip[name]).max() <= 0.5 / 255 + 1e-6
-    assert again.attrs == clip.attrs
+    assert again.attrs == clip.attrs and type(again.attrs["es_frame"]) is int
     assert again.mesh.units == "m" and again.time.units == "s" and again.bmode.units == "1"
     recording.save(again, tmp_path / "again.nc")
     xr.testing.assert_identical(recording.open(tmp_path / "again.nc"), again)
@@ -96,6 +96,38 @@ def test_coordinates_must_increase_uniformly_in_si_units(clip):
     refuses(clip, "z", "'mm'", "convert")
 
 
+@pytest.mark.parametrize("name", ["bmode", "mesh", "time", "z"])
+@pytest.mark.parametrize("kind", [str, complex])
+def test_values_must_be_real_numbers(clip, name, kind):
+    clip[name] = clip[name].astype(kind)
+    refuses(clip, name, "type", "real numbers")
+    arguments = {"bmode": np.zeros((2, 3, 4)), "time": [0, 1], "z": range(3), "x": range(4)}
+    if name in arguments:
+        arguments[name] = np.asarray(arguments[name]).astype(kind)
+        with pytest.raises(InputError, match=f"recording: {name}: holds values of type"):
+            recording.new(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "word"),
+    [
+        ({"sector_r_min": None}, "sector_r_min", "missing"),
+        ({"sector_half_angle": None, "sector_r_max": None}, "sector_half_angle, .*", "none"),
+        ({"sector_r_max": np.nan}, "sector_r_max", "nan"),
+        ({"sector_r_max": "60 mm"}, "sector_r_max", "60 mm"),
+        ({"sector_half_angle": 45}, "sector_half_angle", "radians"),
+        ({"sector_half_angle": 0}, "sector_half_angle", "radians"),
+        ({"sector_r_min": -0.001}, "sector_r_min, sector_r_max", "rising"),
+        ({"sector_r_min": 0.07}, "sector_r_min, sector_r_max", "rising"),
+    ],
+)
+def test_the_sector_is_stated_soundly_or_not_at_all(clip, changes, field, word):
+    whole = {"sector_half_angle": 0.8, "sector_r_min": 0.005, "sector_r_max": 0.06}
+    recording.validate(clip.assign_attrs(whole))
+    clip.attrs |= {name: value for name, value in (whole | changes).items() if value is not None}
+    refuses(clip, field, word)
+
+
 def test_mesh_must_lie_in_the_sector(clip):
     refuses(clip.assign(mesh=clip.mesh * 1e3), "mesh", "leaves the sector")
     refuses(clip.assign(mesh=clip.mesh.isel(axis=[1, 0])), "mesh", "x before z")
@@ -153,11 +185,48 @@ def test_a_cut_file_is_refused(clip, tmp_path):
         recording.open(path)
 
 
-def test_attributes_that_no_file_can_hold_are_refused(clip, tmp_path):
-    clip.attrs["probe"] = {"name": "P4-2v"}
-    with pytest.raises(InputError, match=r"clip\.nc: attributes: .*probe.*; keep"):
+@pytest.mark.parametrize("value", [{"name": "P4-2v"}, None, True, 1j, [[1], [2, 3]]])
+def test_attributes_that_no_file_can_hold_are_refused(clip, tmp_path, value):
+    with pytest.raises(InputError, match=r"clip\.nc: probe: .*hold.*; make it text, a number"):
+        recording.save(clip.assign_attrs(probe=value), tmp_path / "clip.nc")
+    clip.mesh.attrs["probe"] = value
+    with pytest.raises(InputError, match=r"clip\.nc: probe: "):
         recording.save(clip, tmp_path / "clip.nc")
     assert not list(tmp_path.iterdir())
+
+
+def test_attributes_may_be_text_numbers_and_lists(clip, tmp_path):
+    kept = {"word": "P4-2v", "whole": 3, "real": 0.5, "many": [1.5, 2.5], "words": ["a", "b"]}
+    path = recording.save(clip.assign_attrs(kept), tmp_path / "clip.nc")
+    again = recording.open(path).attrs
+    assert {name: np.asarray(again[name]).tolist() for name in kept} == kept
+
+
+def test_grey_levels_out_of_range_in_a_file_are_refused_not_clipped(clip, tmp_path):
+    wrong = clip.drop_vars("mesh").assign(bmode=clip.bmode * 255)
+    wrong.to_netcdf(tmp_path / "clip.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match=r"clip\.nc: bmode: values run from .*; scale them"):
+        recording.open(tmp_path / "clip.nc")
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5])
+@pytest.mark.parametrize("key", [(0, 4), (3, 6), (1, 9)])
+def test_thinning_keeps_end_diastole_and_end_systole(step, key):
+    frames, times = np.random.default_rng(0).random((11, 3, 4)), 0.02 * np.arange(11)
+    names = "ed_frame", "es_frame"
+    ds = recording.new(frames, times, range(3), range(4), **dict(zip(names, key, strict=True)))
+    thin = recording.validate(recording.thin(ds, step))
+    for name, frame in zip(names, key, strict=True):
+        np.testing.assert_array_equal(thin.bmode[thin.attrs[name]], ds.bmode[frame])
+    apart = thin.time[thin.attrs["es_frame"]] - thin.time[thin.attrs["ed_frame"]]
+    assert float(apart) == pytest.approx(0.02 * (key[1] - key[0])) and thin.time[0] == 0
+    expected = {*range(key[0], 11, step), key[1]}
+    assert thin.sizes["time"] == len(expected)
+
+
+def test_thinning_needs_a_step(clip):
+    with pytest.raises(InputError, match="recording: step: is 0; give 1"):
+        recording.thin(clip.assign_attrs(ed_frame=0, es_frame=2), 0)
 
 
 def test_no_room_on_disk_leaves_the_old_file_and_nothing_else(clip, tmp_path, monkeypatch):

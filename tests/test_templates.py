@@ -10,6 +10,7 @@ import tas_lib
 from tas_lib import readers, recording
 from tas_lib.errors import InputError
 from tas_lib.mesh import folds
+from tas_lib.scene import Scene
 from tas_lib.templates import default_template, load_template, shipped_contours
 
 SHIPPED = Path(tas_lib.__file__).parent / "data" / "a4c_contours.json"
@@ -23,6 +24,7 @@ def default_recording():
 @pytest.fixture
 def saved(tmp_path, clip):
     """A recording with a mesh, as a strategy leaves it."""
+    clip["sector"] = ~clip.bmode.isnull().any("time")
     clip.attrs |= {"es_frame": 2, "sector_half_angle": 0.8}
     clip.attrs |= {"sector_r_min": 0.005, "sector_r_max": 0.06}
     return recording.save(clip, tmp_path / "saved.nc")
@@ -74,10 +76,12 @@ def test_given_contours_go_before_the_mesh_in_the_file(saved):
         load_template(saved, SHIPPED)
 
 
-@pytest.mark.parametrize("name", ["es_frame", "sector_half_angle", "sector_r_max"])
+@pytest.mark.parametrize("name", ["es_frame", "sector_half_angle", "sector"])
 def test_a_mesh_alone_is_not_enough(saved, name):
     ds = recording.open(saved)
-    del ds.attrs[name]
+    gone = recording.SECTOR if name == "sector_half_angle" else [name]
+    ds = ds.drop_vars(gone, errors="ignore")
+    ds.attrs = {k: v for k, v in ds.attrs.items() if k not in gone}
     recording.save(ds, saved)
-    with pytest.raises(InputError, match=rf"saved\.nc.*{name}.*missing.*attributes"):
-        load_template(saved)
+    with pytest.raises(InputError, match=rf"{name}: is missing; add it"):
+        Scene(load_template(saved), progress=False)

@@ -22,11 +22,14 @@ def read(
     own, and a different one given here is an error. Raises InputError.
     """
     path = Path(path)
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(path, "file", problem, "give the path of one clip")
-    with path.open("rb") as file:
-        start = file.read(132)
+    try:
+        with path.open("rb") as file:
+            start = file.read(132)
+    except FileNotFoundError as error:
+        raise InputError(path, "file", "does not exist", "give the path of one clip") from error
+    except OSError as error:
+        problem = "is a folder" if path.is_dir() else f"cannot be read ({error.strerror or error})"
+        raise InputError(path, "file", problem, "give the path of one readable clip") from error
     if path.suffix.lower() in video.SUFFIXES:
         return video.read(path, spacing_mm=spacing_mm, frame_rate=frame_rate)
     if start[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom"):

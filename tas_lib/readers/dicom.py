@@ -115,7 +115,7 @@ def _pixels(header: Dataset, path: Path) -> np.ndarray:
     if not usable:
         remedy = "convert it to JPEG baseline or uncompressed, or pip install 'pylibjpeg[all]'"
         raise InputError(path, "TransferSyntaxUID", f"no decoder for {syntax.name}", remedy)
-    count = int(header.get("NumberOfFrames") or 1)
+    count = 1 if "NumberOfFrames" not in header else _positive(header, "NumberOfFrames", path)
     if count < 2:
         raise InputError(path, "NumberOfFrames", "is 1, a still image", "give a cine clip")
     try:
@@ -126,7 +126,7 @@ def _pixels(header: Dataset, path: Path) -> np.ndarray:
         remedy = "export or copy it again, it may be cut"
         raise InputError(path, "PixelData", f"cannot be decoded ({error})", remedy) from error
     if len(pixels) != count or pixels.dtype != np.uint8:
-        problem = f"holds {len(pixels)} frames of {pixels.dtype}, expected {count} of uint8"
+        problem = f"holds {len(pixels)} frames of {pixels.dtype}, expected {count:.0f} of uint8"
         raise InputError(path, "PixelData", problem, "export the cine again, with 8 bits")
     return 255 - pixels if header.PhotometricInterpretation == "MONOCHROME1" else pixels
 
@@ -136,7 +136,10 @@ def _frame_times(header: Dataset, count: int, path: Path) -> np.ndarray:
     vector = header.get("FrameTimeVector")
     pointer = header.get("FrameIncrementPointer")
     if vector is not None and pointer != pydicom.tag.Tag("FrameTime"):
-        times = 1e-3 * np.cumsum(np.atleast_1d(np.asarray(vector, float)))
+        try:
+            times = 1e-3 * np.cumsum(np.atleast_1d(np.asarray(vector, float)))
+        except (TypeError, ValueError):
+            times = np.empty(0)
         if len(times) != count or not (np.diff(times) > 0).all():
             problem = f"has {len(times)} steps for {count} frames, or some are not positive"
             raise InputError(path, "FrameTimeVector", problem, "export the cine again")
@@ -156,7 +159,7 @@ def _region(header: Dataset, path: Path) -> Dataset:
         region
         for region in header.get("SequenceOfUltrasoundRegions") or []
         if (region.get("RegionSpatialFormat"), region.get("RegionDataType")) == (1, 1)
-        and all(name in region for name in _CORNERS)
+        and all(isinstance(region.get(name), int) for name in _CORNERS)
     ]
     if not regions:
         problem = "holds no 2-D tissue region, so the pixel size is unknown"
@@ -197,7 +200,13 @@ def _bad_region(path: Path, problem: str) -> InputError:
 
 
 def _positive(dataset: Dataset, name: str, path: Path) -> float:
-    value = dataset.get(name)
-    if value is None or not np.isfinite(float(value)) or float(value) <= 0:
-        raise InputError(path, name, f"is {value}, not a positive number", "export it again")
-    return float(value)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = float(dataset.get(name))
+    except (TypeError, ValueError):
+        value = np.nan
+    if not (np.isfinite(value) and value > 0):
+        problem = "is not a positive number" if name in dataset else "is missing"
+        raise InputError(path, name, problem, "export it again")
+    return value

@@ -2,6 +2,6 @@
 
 from tas_lib.simulator.acquisition import Acquisition, Probe
 from tas_lib.simulator.operator import SectorOperator
-from tas_lib.simulator.reference import simulate_reference
+from tas_lib.simulator.reference import ReferenceOperator, simulate_reference
 
-__all__ = ["Acquisition", "Probe", "SectorOperator", "simulate_reference"]
+__all__ = ["Acquisition", "Probe", "ReferenceOperator", "SectorOperator", "simulate_reference"]

@@ -72,12 +72,14 @@ class Acquisition:
         where = "acquisition"
         for field in ("n_lines", "sector", "focus", "r_min", "r_max", "range_step", "c"):
             _positive(where, field, getattr(self, field))
-        if self.sector >= np.pi:
-            raise InputError(where, "sector", f"is {self.sector} rad", "open it less than pi")
+        if self.sector > np.deg2rad(120):
+            raise InputError(where, "sector", f"is {self.sector} rad", "open it up to 120 degrees")
         if not (isinstance(self.n_lines, numbers.Integral) and self.n_lines >= 8):
             raise InputError(where, "n_lines", f"is {self.n_lines}", "use 8 lines or more")
         if self.r_max < self.r_min + 10e-3:
             raise InputError(where, "r_max", f"is {self.r_max} m", "end 10 mm or more below r_min")
+        if self.r_max > 0.5:
+            raise InputError(where, "r_max", f"is {self.r_max} m", "give metres, up to 0.5")
 
     @cached_property
     def depth(self) -> np.ndarray:
@@ -122,3 +124,15 @@ class Acquisition:
         """Hash of everything that decides the point-spread function."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=float)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def checked_scatterers(x, z, rc) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, z [m] and rc as flat arrays (scatterer,). InputError: unequal lengths, NaN."""
+    x, z = (np.array(a, float).ravel() for a in (x, z))
+    rc = np.array(rc, complex if np.iscomplexobj(rc) else float).ravel()
+    if not len(x) == len(z) == len(rc):
+        problem = f"have {len(x)}, {len(z)} and {len(rc)} entries"
+        raise InputError("scatterers", "x, z, rc", problem, "give each scatterer all three")
+    if not all(np.isfinite(a).all() for a in (x, z, rc)):
+        raise InputError("scatterers", "x, z, rc", "hold NaN or infinity", "drop those points")
+    return x, z, rc

@@ -2,7 +2,7 @@
 
 The image is linear in the scatterers, and its kernel has a low rank in every band of range:
 
-    iq(p) = sum_k b_k(p) (phi_k * sigma)(p),     sigma = sum_s BSC_s exp(2 i k0 r_s) delta(p - p_s)
+    iq(p) = sum_k b_k(p) (phi_k * sigma)(p),     sigma = sum_s BSC_s exp(-2 i k0 r_s) delta(p - p_s)
 
 so a frame is one type-1 non-uniform FFT of the scatterers onto the polar grid, then K small
 convolutions by FFT in each band (`calibration` gives b and phi).
@@ -19,7 +19,7 @@ from scipy.fft import next_fast_len
 
 from tas_lib.errors import InputError
 from tas_lib.simulator import exact
-from tas_lib.simulator.acquisition import Acquisition
+from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
 from tas_lib.simulator.calibration import Settings, load_bands, offsets
 
 
@@ -86,13 +86,7 @@ class SectorOperator:
     def _scatter(self, x, z, rc) -> torch.Tensor:
         """Band-limited strength of the scatterers on the padded polar grid (row, column)."""
         acq, (n_r, n_a) = self.acq, self._pad
-        x, z = (torch.as_tensor(np.array(a, float).ravel()) for a in (x, z))
-        rc = torch.as_tensor(np.array(rc, complex if np.iscomplexobj(rc) else float).ravel())
-        if not len(x) == len(z) == len(rc):
-            problem = f"have {len(x)}, {len(z)} and {len(rc)} entries"
-            raise InputError("scatterers", "x, z, rc", problem, "give each scatterer all three")
-        if not (x.isfinite().all() and z.isfinite().all() and rc.isfinite().all()):
-            raise InputError("scatterers", "x, z, rc", "hold NaN or infinity", "drop those points")
+        x, z, rc = (torch.as_tensor(a) for a in checked_scatterers(x, z, rc))
         r, angle = torch.hypot(x, z), torch.atan2(x, z)
         row = (r - acq.r_min) / acq.range_step + n_r
         column = (angle + acq.sector / 2) / acq.angle_step + n_a

@@ -6,8 +6,9 @@ import numpy as np
 import pymust
 from tqdm import tqdm
 
-from tas_lib.simulator.acquisition import Acquisition
+from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
 from tas_lib.simulator.exact import band, beamform
+from tas_lib.simulator.operator import SectorOperator
 
 
 def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np.ndarray:
@@ -23,7 +24,7 @@ def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np
     param.kerf, param.Nelements = probe.pitch - probe.width, probe.n_elements
     param.radius = np.inf
     param.bandwidth, param.c, param.fs = 100 * probe.bandwidth, acq.c, 4 * probe.centre_frequency
-    x, z, rc = (np.asarray(a, float).ravel() for a in (x, z, rc))
+    x, z, rc = checked_scatterers(x, z, rc)
     lo, hi = band(acq, -80.0)
     spectra, f = [], None
     for delays in tqdm(
@@ -40,3 +41,13 @@ def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np
         spectrum = np.fft.rfft(rf, n, axis=0)[keep] * np.exp(-2j * np.pi * f * start)[:, None]
         spectra.append(scale * spectrum.T)
     return beamform(acq, np.stack(spectra), f)
+
+
+class ReferenceOperator(SectorOperator):
+    """The slow engine behind the fast one's call, also for a `Scene`: hours a frame at full size.
+
+    Only the time-gain compensation (`sensitivity`) still comes from the calibration.
+    """
+
+    def __call__(self, x, z, rc) -> np.ndarray:
+        return simulate_reference(self.acq, x, z, rc)
