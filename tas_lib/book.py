@@ -116,7 +116,7 @@ def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:
         "notebook": notebook,
         "commit": commit(),
         "profile": profile,
-        "seed": seed,
+        "seed": ", ".join(map(str, seed)) if isinstance(seed, list) else seed,
         "device": device,
         "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
