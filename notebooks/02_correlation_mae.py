@@ -297,7 +297,7 @@ themed(draw, "Correlation against coherence, without and with motion, beside the
 
 # %% [markdown]
 # So one remedy is to invert {eq}`eq-rho` before mixing, with floor and ceiling measured at every
-# point and frame: *S2 inverted*, ours and not the paper's. S3 gets there by feedback, without
+# point and frame: *S2 inverted*, ours and not the paper's. S3 works by feedback, without
 # knowing the curve.
 #
 # ## What is left, and where

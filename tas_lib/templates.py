@@ -23,8 +23,9 @@ def load_template(
     """Read a clip and cut it to its drawn beat, with mesh [m], ed_frame and es_frame.
 
     clip, spacing_mm [mm], frame_rate [Hz]: see `readers.read`; contour: a contour file, by default
-    the one in this package that was drawn on the clip. The mesh (time, n_longitudinal, n_radial, 2)
-    has the paper's size (section III-A.1). A saved recording that has a mesh is a template as it
+    the one in this package that was drawn on the clip. The mesh is
+    (time, n_longitudinal, n_radial, 2): the paper shows 36 points along (Figure 2) and takes 5
+    across (section IV-C). A saved recording that has a mesh is a template as it
     is, unless a contour file is given. Raises InputError.
     """
     recording = readers.read(clip, spacing_mm=spacing_mm, frame_rate=frame_rate)
