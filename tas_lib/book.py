@@ -4,15 +4,9 @@ Nothing here depends on the book's tools, so a notebook also runs alone in Jupyt
 """
 
 import base64
-import os
-import platform
-import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
 from html import escape
-from importlib.metadata import version
 from io import BytesIO
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 from IPython.core.formatters import format_display_data
@@ -95,33 +89,11 @@ def themed(draw: Callable[[], Figure], alt: str, *, kind: str = "svg", dpi: int 
     return HTML(f'<div class="themed">{"".join(images)}</div>')
 
 
-def commit() -> str:
-    """The commit of the code that runs, marked "-dirty" if edited; "no git" outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(git, capture_output=True, check=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "no git"
-
-
 def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:
     """One line for the end of a notebook: what made its results, read while it runs."""
-    import torch  # here only: the rest of this module serves without it
+    from tas_lib.provenance import facts  # imports PyTorch; the rest of this module doesn't
 
-    packages = ("tas-lib", "numpy", "scipy", "torch", "finufft", "pymust")
-    device = (
-        torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}"
-    )
-    facts = {
-        "notebook": notebook,
-        "commit": commit(),
-        "profile": profile,
-        "seed": ", ".join(map(str, seed)) if isinstance(seed, list) else seed,
-        "device": device,
-        "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "Python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
-    text = " · ".join(f"{escape(k)} {escape(str(v))}" for k, v in facts.items() if v is not None)
+    seeds = ", ".join(map(str, seed)) if isinstance(seed, list) else seed
+    made = {"notebook": notebook, "profile": profile, "seed": seeds} | facts()
+    text = " · ".join(f"{escape(k)} {escape(str(v))}" for k, v in made.items() if v is not None)
     return HTML(f'<p class="provenance">{text}</p>')

@@ -5,14 +5,18 @@ myocardium have equal shares of more than half together, so it ends where both m
 The epicardium is where both together have half, cut at the outer corners of the wall's two ends.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import shapely
+import xarray as xr
 from contourpy import contour_generator
 from scipy import ndimage
 from scipy.signal import savgol_filter
 
 from tas_lib.errors import InputError
 from tas_lib.mesh import mesh_from_walls
+from tas_lib.recording import MESH_DIMS, validate
 
 BLUR = 1.5  # SD of the blur, in longer sides of a pixel
 PAD = 16  # pixels around the image, so that outlines close
@@ -30,26 +34,50 @@ def mesh_from_masks(
     n_longitudinal: int = 36,
     n_radial: int = 5,
     *,
-    where: str = "masks",
+    where: object = "masks",
+    frames: Iterable[int] | None = None,
 ) -> np.ndarray:
     """Meshes (time, n_longitudinal, n_radial, 2) [m] of label images (time, z, x); z, x [m].
 
     This is the coarse, regularised motion of stage 0 (sections III-A.1 and III-B): masks tell where
     the wall is, not which tissue is where along it, so nodes keep equal arc lengths. Against pixel
     noise each node follows a local quadratic over WINDOW evenly spaced frames (Savitzky-Golay); the
-    first and last mesh and shorter clips are left alone. Labels, errors: see `walls_from_mask`.
+    first and last mesh and shorter clips are left alone. `frames` are their numbers in messages, if
+    not from 0 on. Labels, errors: see `walls_from_mask`.
     """
     labels = np.asarray(labels)
     if labels.ndim != 3 or not len(labels):
         raise InputError(where, "labels", f"{labels.shape} is not (time, z, x)", "stack frames")
     mesh = np.empty((len(labels), n_longitudinal, n_radial, 2))
-    for k, image in enumerate(labels):
-        frame = f"{where}: frame {k}"
-        walls = walls_from_mask(image, z, x, where=frame)
+    for k, number in enumerate(range(len(labels)) if frames is None else frames):
+        frame = f"{where}: frame {number}"
+        walls = walls_from_mask(labels[k], z, x, where=frame)
         mesh[k] = mesh_from_walls(*walls, n_longitudinal, n_radial, where=frame)
     if len(mesh) >= WINDOW:
         mesh[1:-1] = savgol_filter(mesh, WINDOW, 2, axis=0)[1:-1]
     return mesh
+
+
+def with_mesh(
+    recording: xr.Dataset,
+    n_longitudinal: int = 36,
+    n_radial: int = 5,
+    *,
+    where: object = "recording",
+) -> xr.Dataset:
+    """A recording with `labels`, with the mesh that `mesh_from_masks` makes of them.
+
+    Frames in messages are those of the file. Raises InputError, also for a mesh beyond the sector.
+    """
+    labels, z, x = (recording[name].values for name in ("labels", "z", "x"))
+    frames = recording["frame"].values if "frame" in recording.coords else None
+    mesh = mesh_from_masks(labels, z, x, n_longitudinal, n_radial, where=where, frames=frames)
+    meshed = recording.drop_dims(MESH_DIMS[1:], errors="ignore").assign(mesh=(MESH_DIMS, mesh))
+    nodes = {
+        "longitudinal": np.linspace(0, 1, n_longitudinal),
+        "radial": np.linspace(0, 1, n_radial),
+    }
+    return validate(meshed.assign_coords(**nodes, axis=["x", "z"]), where)
 
 
 def walls_from_mask(

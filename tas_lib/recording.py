@@ -24,7 +24,9 @@ DIMS = {
     "mesh": MESH_DIMS,
     "correlation": MESH_DIMS[:3],
     "coherence": ("time", "z", "x"),
+    "labels": ("time", "z", "x"),
 }
+LABELS = "background", "left-ventricular cavity", "myocardium", "left atrium"  # 0, 1, 2, 3
 UNITS = {"time": "s", "z": "m", "x": "m", "mesh": "m", "axis": ""}
 RANGES = {"bmode": (0, 1), "coherence": (0, 1), "correlation": (-1, 1)}
 SECTOR = "sector_half_angle", "sector_r_min", "sector_r_max"  # attributes: rad, m, m
@@ -83,6 +85,9 @@ def validate(ds: xr.Dataset, where: object = "recording") -> xr.Dataset:
         if name in ds and not (low - 1e-6 <= ds[name].min() and ds[name].max() <= high + 1e-6):
             problem = f"values run from {float(ds[name].min()):.4g} to {float(ds[name].max()):.4g}"
             raise InputError(where, name, problem, f"scale them to [{low}, {high}]")
+    if "labels" in ds and not np.isin(ds["labels"], range(len(LABELS))).all():
+        remedy = ", ".join(f"{k} {name}" for k, name in enumerate(LABELS))
+        raise InputError(where, "labels", "hold other values", f"keep to {remedy}")
     _check_coordinates(ds, where)
     _check_sector(ds, where)
     if "mesh" in ds:

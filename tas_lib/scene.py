@@ -20,6 +20,7 @@ from tas_lib import __version__
 from tas_lib.coherence import WallMap
 from tas_lib.errors import InputError
 from tas_lib.mesh import carry, locate
+from tas_lib.parallel import in_order
 from tas_lib.recording import validate
 from tas_lib.simulator import Acquisition, SectorOperator
 from tas_lib.simulator.display import ScanConverter, compress
@@ -30,6 +31,8 @@ OF_THE_CLIP = (  # attributes that are not true of a simulation
     "duplicates_dropped",
     "mesh_uncertainty_mm",
     "region_scale",
+    "mesh_is_truth",
+    "mesh_source",
 )
 
 
@@ -139,24 +142,27 @@ class Scene:
 
         Returns a recording on the template's grid, with its mesh, which is now the true motion.
         """
-        frames = np.empty(self.template.bmode.shape, np.float32)
-        for t in tqdm(
-            range(len(frames)),
-            desc=str(attrs.get("strategy", "simulate")),
-            unit="frame",
-            disable=not self.progress,
-            leave=False,
-        ):
+
+        def frame(t):
             points = self.wall_points(t)
-            frames[t] = self.image(
+            behind = self.background_bsc(t) * background_gain(t, self.background)
+            return self.image(
                 np.concatenate([points, self.background]),
-                np.concatenate(
-                    [
-                        self.wall_bsc * wall_gain(t, points),
-                        self.background_bsc(t) * background_gain(t, self.background),
-                    ]
-                ),
+                np.concatenate([self.wall_bsc * wall_gain(t, points), behind]),
             )
+
+        frames = np.empty(self.template.bmode.shape, np.float32)
+        for t, image in enumerate(
+            tqdm(
+                in_order(frame, range(len(frames))),
+                desc=str(attrs.get("strategy", "simulate")),
+                total=len(frames),
+                unit="frame",
+                disable=not self.progress,
+                leave=False,
+            )
+        ):
+            frames[t] = image
         template = self.template
         out = template[["mesh", "sector"]].assign(bmode=(("time", "z", "x"), frames))
         out.attrs = {

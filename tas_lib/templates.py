@@ -8,6 +8,7 @@ import xarray as xr
 from tas_lib import contours, readers
 from tas_lib.contours import Contours
 from tas_lib.errors import InputError
+from tas_lib.masks import with_mesh
 from tas_lib.mesh import template_mesh
 
 
@@ -25,13 +26,17 @@ def load_template(
     clip, spacing_mm [mm], frame_rate [Hz]: see `readers.read`; contour: a contour file, by default
     the one in this package that was drawn on the clip. The mesh is
     (time, n_longitudinal, n_radial, 2): the paper shows 36 points along (Figure 2) and takes 5
-    across (section IV-C). A saved recording that has a mesh is a template as it
-    is, unless a contour file is given. Raises InputError.
+    across (section IV-C). A recording that has a mesh is a template as it is, unless
+    a contour file is given, or it has masks, of which a mesh of another size can be made. Raises
+    InputError.
     """
     recording = readers.read(clip, spacing_mm=spacing_mm, frame_rate=frame_rate)
     if contour is not None:
         walls = contours.load(contour)
     elif "mesh" in recording:
+        other = recording.mesh.shape[1:3] != (n_longitudinal, n_radial)
+        if other and "labels" in recording:
+            return with_mesh(recording, n_longitudinal, n_radial, where=clip)
         return recording
     else:
         walls = shipped_contours(recording)

@@ -1,13 +1,40 @@
-"""Small shared fixtures: a synthetic sector clip with speckle, and the recording made of it."""
+"""Shared fixtures: a synthetic sector clip and the recording made of it; a small acquisition, its
+fast operator and the exact model to compare it with."""
+
+from functools import cache
 
 import numpy as np
 import pytest
 
 from tas_lib import mesh, recording
 from tas_lib.readers.sector import Sector
-from tas_lib.simulator import Acquisition, Probe, SectorOperator, calibration
+from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calibration
+from tas_lib.simulator.exact import band, beamform, echo_spectra
 
 SECTOR = Sector(apex_row=-4.0, apex_column=80.0, half_angle=0.7, r_min=12.0, r_max=110.0)
+
+
+def cartesian(r, angle):
+    return r * np.sin(angle), r * np.cos(angle)
+
+
+def field(acq, count, seed=0, beside=0.0, below=0.0):
+    """x, z [m] and normal coefficients of points, uniform over the sector and what is around."""
+    rng = np.random.default_rng(seed)
+    r = np.sqrt(rng.uniform(acq.r_min**2, (acq.r_max + below) ** 2, count))
+    half = acq.sector / 2 + beside
+    return *cartesian(r, rng.uniform(-half, half, count)), rng.standard_normal(count)
+
+
+def exact(acq, x, z, rc, floor_db=-60.0):
+    """I/Q (depth, line) of the exact model, its frequencies as close as the last echo is late."""
+    late = 2.1 * (acq.r_max + acq.probe.aperture / 2 + 5e-3) / acq.c
+    f = np.arange(*band(acq, floor_db), 1 / late)
+    return beamform(acq, echo_spectra(acq, x, z, rc, f), f)
+
+
+def relative(a, b):
+    return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
 @pytest.fixture
@@ -34,22 +61,33 @@ def clip():
 @pytest.fixture(scope="session")
 def acquisition():
     """Half a P4-2v: 46 lines over 60 degrees, 15 to 65 mm; its wide beams need few lines."""
-    probe = Probe("half P4-2v", n_elements=32)
-    return Acquisition(probe, 46, np.radians(60), focus=40e-3, r_min=15e-3, r_max=65e-3)
+    probe, sequence = Probe("half P4-2v", n_elements=32), Focused(40e-3)
+    return Acquisition(probe, sequence, n_lines=46, sector=np.radians(60), r_min=15e-3, r_max=65e-3)
 
 
 @pytest.fixture(scope="session")
 def coarse():
-    """A calibration of two seconds, good enough for the beams of `acquisition`."""
-    steps = (0.5e-3, 0.7e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 10e-3)
-    return calibration.Settings(4.5e-3, np.radians(20), steps=steps, n_angles=6)
+    """A calibration of half a second, good enough for the beams of `acquisition`."""
+    return calibration.Settings(depth_step=2.0, angle_step=4.0)
 
 
 @pytest.fixture(scope="session")
-def operator(acquisition, coarse, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "cache_folder", lambda: tmp_path_factory.mktemp("cache"))
-        return SectorOperator(acquisition, coarse, progress=False)
+def operator_of(tmp_path_factory):
+    """A function: the operator of an acquisition, made once; the user's cache stays as it is."""
+    folder = tmp_path_factory.mktemp("cache")
+
+    @cache
+    def make(acq, settings=None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(calibration, "cache_folder", lambda: folder)
+            return SectorOperator(acq, settings, progress=False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def operator(acquisition, coarse, operator_of):
+    return operator_of(acquisition, coarse)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 import yaml
 
-from tas_lib import book
+from tas_lib import book, provenance
 
 REPO = Path(__file__).resolve().parents[1]
 spec = importlib.util.spec_from_file_location("key", REPO / "book/_ext/key.py")
@@ -151,15 +151,15 @@ def test_themed_gives_the_same_bytes_again():
 
 
 def test_provenance_states_what_made_a_result(monkeypatch):
-    monkeypatch.setattr(book, "commit", lambda: "abc1234-dirty")
+    monkeypatch.setattr(provenance, "commit", lambda: "abc1234-dirty")
     html = book.provenance("smoke", 7, "01_x").data
     assert all(f in html for f in ("01_x", "abc1234-dirty", "profile smoke", "seed 7", "threads"))
 
 
 def test_commit_outside_a_checkout_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(book, "__file__", str(tmp_path / "book.py"))
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "book.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert book.commit() == "no git"
+    assert provenance.commit() == "no git"
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones():

@@ -78,7 +78,7 @@ def test_defaults_are_the_library_s():
     from tas_lib.scene import Choices
     from tas_lib.strategies import s1, s3
 
-    shown = inspect.signature(cli.simulate).parameters
+    shown = inspect.signature(cli.simulate.simulate).parameters
     for function, names in ((s1, ["p"]), (s3, ["alpha", "corrections"]), (Choices, ["gamma"])):
         for name in names:
             assert shown[name].default == inspect.signature(function).parameters[name].default
@@ -109,7 +109,10 @@ def test_every_strategy_gets_its_options(monkeypatch):
     lib.s3.return_value = ["S2", "first correction", "last correction"]
     lib.s2_inverted.return_value = "film", "correlations at C = 0 and 1"
     options = {"p": 0.3, "alpha": 1.5, "corrections": 2}
-    films = {name: cli._film(name, "scene", "curves", **options) for name in cli.STRATEGIES}
+    films = {
+        name: cli.simulate._film(name, "scene", "curves", **options)
+        for name in cli.simulate.STRATEGIES
+    }
     assert films["s3"] == "last correction" and films["s2-inverted"] == "film"
     lib.s1.assert_called_once_with("scene", 0.3)
     lib.s2.assert_called_once_with("scene", "curves")

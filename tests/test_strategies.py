@@ -46,8 +46,9 @@ def bmode(film):
 
 @pytest.fixture
 def filmed(scene, monkeypatch):
-    """What the scanner is given instead of what it sees: (points, BSC) of every frame."""
+    """What the scanner is given instead of what it sees: (points, BSC) of every frame, in order."""
     frames = []
+    monkeypatch.setattr("tas_lib.scene.in_order", map)
     blank = np.zeros(scene.template.sector.shape)
     monkeypatch.setattr(scene, "image", lambda *given: frames.append(given) or blank)
     return frames

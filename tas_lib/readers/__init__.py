@@ -7,7 +7,7 @@ import xarray as xr
 
 from tas_lib import recording
 from tas_lib.errors import InputError
-from tas_lib.readers import dicom, video
+from tas_lib.readers import camus, dicom, ted, video
 from tas_lib.readers.dicom import default_clip
 
 __all__ = ["default_clip", "read"]
@@ -16,10 +16,11 @@ __all__ = ["default_clip", "read"]
 def read(
     path: str | Path, *, spacing_mm: float | None = None, frame_rate: float | None = None
 ) -> xr.Dataset:
-    """Read a DICOM, a video (MP4, AVI, GIF) or a saved recording (NetCDF) as a recording.
+    """Read a clip as a recording: DICOM, video (MP4, AVI, GIF), CAMUS, TED, or a saved one (.nc).
 
-    spacing_mm [mm] and frame_rate [Hz] are needed or allowed for videos; other files state their
-    own, and a different one given here is an error. Raises InputError.
+    Of CAMUS and TED give a patient's .cfg file. spacing_mm [mm] and frame_rate [Hz] are needed or
+    allowed for videos, frame_rate also where a .cfg lacks it; other files state their own, and a
+    different one given here is an error. Raises InputError.
     """
     path = Path(path)
     try:
@@ -36,9 +37,13 @@ def read(
         ds = dicom.read(path)
     elif start[1:4] == b"HDF" or path.suffix.lower() == ".nc":
         ds = recording.open(path)
+    elif path.suffix.lower() == ".cfg":
+        module = ted if ted.NAME.fullmatch(path.name) else camus
+        ds = module.read(path, frame_rate=frame_rate)
     else:
         problem = f"is of an unknown kind ({path.suffix or 'no suffix'})"
-        remedy = f"give a DICOM, a recording (.nc) or a video ({', '.join(video.SUFFIXES)})"
+        remedy = f"give a DICOM, a recording (.nc), a video ({', '.join(video.SUFFIXES)}) or "
+        remedy += "the .cfg of a CAMUS or TED patient"
         raise InputError(path, "file", problem, remedy)
     own = {
         "spacing_mm": 1e3 * float(np.diff(ds.x).mean()),

@@ -9,13 +9,16 @@ import numbers
 from functools import cached_property
 
 import numpy as np
+from scipy.signal import get_window
 
 from tas_lib.errors import InputError
 
 
-def _positive(where: str, field: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(where, field, f"is {value}", "give a positive number in SI units")
+def _positive(where: str, thing, *fields: str) -> None:
+    for field in fields:
+        value = getattr(thing, field)
+        if not (np.isfinite(value) and value > 0):
+            raise InputError(where, field, f"is {value}", "give a positive number in SI units")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +34,12 @@ class Probe:
     pitch: float = 0.30e-3  # [m]
     width: float = 0.25e-3  # [m]
     bandwidth: float = 0.74  # pulse-echo, at -6 dB, fraction of the centre frequency
+    height: float = 14e-3  # of the elements, across the image [m]
+    elevation_focus: float = 60e-3  # of the lens [m]
 
     def __post_init__(self):
-        for field in ("centre_frequency", "n_elements", "pitch", "width", "bandwidth"):
-            _positive("probe", field, getattr(self, field))
+        _positive("probe", self, "centre_frequency", "n_elements", "pitch", "width", "bandwidth")
+        _positive("probe", self, "height", "elevation_focus")
         if not (isinstance(self.n_elements, numbers.Integral) and self.n_elements > 1):
             raise InputError("probe", "n_elements", f"is {self.n_elements}", "describe an array")
         if self.bandwidth >= 2:
@@ -47,31 +52,119 @@ class Probe:
         """Element centres (element,) [m], symmetric about 0."""
         return (np.arange(self.n_elements) - (self.n_elements - 1) / 2) * self.pitch
 
+    @property
+    def aperture(self) -> float:
+        return self.n_elements * self.pitch
+
+
+P4_2V = Probe()
+PA4_2_20 = Probe("PA4-2/20", 2.5e6, bandwidth=0.60)
+PROBES = {probe.name: probe for probe in (P4_2V, PA4_2_20)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Focused:
+    """One shot a scan line, focused on it."""
+
+    distance: float = 90e-3  # of the focus from the array's centre [m]
+
+    def __post_init__(self):
+        _positive("focused transmit", self, "distance")
+
+    def delays(self, acq: Acquisition, angle: np.ndarray) -> np.ndarray:
+        """Firing times (1, line, element) [s]; the wavefront is at range r at time r / c."""
+        focus = self.distance * np.stack([np.sin(angle), np.cos(angle)], -1)
+        path = np.hypot(focus[..., :1] - acq.probe.x, focus[..., 1:])
+        return (self.distance - path)[None] / acq.c
+
+    def arrival(self, acq: Acquisition, r: np.ndarray, angle: np.ndarray) -> np.ndarray:
+        """When the shot is taken to reach points (...) at (r, angle): (1, ...) [s]."""
+        return np.broadcast_to(r, np.broadcast_shapes(np.shape(r), np.shape(angle)))[None] / acq.c
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the sequence is its own mirror image, as calibration takes for granted."""
+        return True
+
+    def extent(self, acq: Acquisition) -> float:
+        """Width of the transmitting aperture that the image resolves [m]."""
+        return acq.probe.aperture
+
+
+@dataclasses.dataclass(frozen=True)
+class Diverging:
+    """Shots of diverging waves, each from a virtual source behind the array; their images add up.
+
+    Defaults: the seven of PyMUST's heart demonstration. Seen from its source, the array is `width`
+    wide and centred on the direction `tilt`.
+    """
+
+    tilts: tuple[float, ...] = tuple(float(a) for a in np.deg2rad(np.linspace(-20, 20, 7)))  # [rad]
+    width: float = np.deg2rad(60.0)  # [rad]
+
+    def __post_init__(self):
+        _positive("diverging transmit", self, "width")
+        if not len(self.tilts):
+            raise InputError("diverging transmit", "tilts", "are none", "give one angle a shot")
+        if not np.abs(self.tilts).max() + self.width / 2 < np.deg2rad(89):
+            problem = "and width together look along the array"
+            raise InputError("diverging transmit", "tilts", problem, "stay below 89 degrees")
+
+    def sources(self, acq: Acquisition) -> np.ndarray:
+        """Virtual sources (shot, 2) [m], x and z < 0."""
+        left, right = (np.tan(np.array(self.tilts) + s * self.width / 2) for s in (-1, 1))
+        span = acq.probe.x[-1] - acq.probe.x[0]
+        depth = span / (right - left)
+        return np.stack([span / 2 - depth * right, -depth], -1)
+
+    def delays(self, acq: Acquisition, angle: np.ndarray) -> np.ndarray:
+        """Firing times (shot, 1, element) [s], the same for all lines."""
+        x, z = self.sources(acq)[..., None, None].swapaxes(0, 1)
+        return (np.hypot(acq.probe.x - x, z) - np.hypot(x, z)) / acq.c
+
+    def arrival(self, acq: Acquisition, r: np.ndarray, angle: np.ndarray) -> np.ndarray:
+        """When each shot reaches points (...) at (r, angle): (shot, ...) [s]."""
+        way = [
+            np.hypot(r * np.sin(angle) - x, r * np.cos(angle) - z) - np.hypot(x, z)
+            for x, z in self.sources(acq)
+        ]
+        return np.stack(way) / acq.c
+
+    @property
+    def mirrored(self) -> bool:
+        return np.allclose(np.sort(self.tilts), -np.sort(self.tilts)[::-1])
+
+    def extent(self, acq: Acquisition) -> float:
+        """Width of the aperture made by the virtual sources, seen from the sector [m]."""
+        x, z = self.sources(acq).T
+        edge = acq.sector / 2
+        return 2 * float(np.max(np.abs(x) * np.cos(edge) - z * np.sin(edge)))
+
 
 @dataclasses.dataclass(frozen=True)
 class Acquisition:
-    """Focused scan lines of a phased array and the polar grid on which they are beamformed.
+    """Transmit sequence of a phased array and the polar grid on which its echoes are beamformed.
 
-    Every line is one transmit, focused at `focus` along the line; receive is delay-and-sum focused
-    at every sample, the whole aperture open on both ways. The paper names the simulator but not its
-    sequence: this one (a clinical sector scan) is our choice.
+    Receive is delay-and-sum focused at every sample, the whole aperture open. The paper names the
+    simulator but not its sequence: focused lines (a clinical sector scan) are our choice.
 
     The origin is the centre of the array; z points down, x to the right, angles turn from z to x.
     """
 
-    probe: Probe = Probe()
+    probe: Probe = P4_2V
+    transmit: Focused | Diverging = Focused()
+    apodisation: str = "boxcar"  # of the shots: a window's name in scipy.signal
     n_lines: int = 128
     sector: float = np.deg2rad(75.0)  # full opening [rad]
-    focus: float = 90e-3  # [m]
     r_min: float = 10e-3  # [m]
     r_max: float = 150e-3  # [m]
     range_step: float = 0.2e-3  # [m] between I/Q samples
     c: float = 1540.0  # speed of sound [m/s]
+    attenuation: float = 0.0  # of tissue, one way [dB/cm/MHz]
 
     def __post_init__(self):
         where = "acquisition"
-        for field in ("n_lines", "sector", "focus", "r_min", "r_max", "range_step", "c"):
-            _positive(where, field, getattr(self, field))
+        _positive(where, self, "n_lines", "sector", "r_min", "r_max", "range_step", "c")
         if self.sector > np.deg2rad(120):
             raise InputError(where, "sector", f"is {self.sector} rad", "open it up to 120 degrees")
         if not (isinstance(self.n_lines, numbers.Integral) and self.n_lines >= 8):
@@ -80,6 +173,14 @@ class Acquisition:
             raise InputError(where, "r_max", f"is {self.r_max} m", "end 10 mm or more below r_min")
         if self.r_max > 0.5:
             raise InputError(where, "r_max", f"is {self.r_max} m", "give metres, up to 0.5")
+        if not 0 <= self.attenuation <= 5:
+            problem, remedy = f"is {self.attenuation}", "give dB/cm/MHz, 0 to 5; tissue has 0.5"
+            raise InputError(where, "attenuation", problem, remedy)
+        try:
+            self.weights  # noqa: B018
+        except ValueError as error:
+            problem, remedy = f"{self.apodisation!r} is unknown", "name a window of scipy.signal"
+            raise InputError(where, "apodisation", problem, remedy) from error
 
     @cached_property
     def depth(self) -> np.ndarray:
@@ -92,6 +193,11 @@ class Acquisition:
     def angle(self) -> np.ndarray:
         """Steering angle of the lines (line,) [rad]."""
         return np.linspace(-self.sector / 2, self.sector / 2, self.n_lines)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Transmit apodisation (element,)."""
+        return get_window(self.apodisation, self.probe.n_elements, fftbins=False)
 
     @property
     def angle_step(self) -> float:
@@ -107,32 +213,39 @@ class Acquisition:
         """At the centre frequency, one way [rad/m]; I/Q data are demodulated by twice this."""
         return 2 * np.pi / self.wavelength
 
-    def transmit_delays(self, angle: np.ndarray) -> np.ndarray:
-        """Firing times (line, element) [s]; the wavefront is at range r at time r / c."""
-        focus = self.focus * np.stack([np.sin(angle), np.cos(angle)], -1)
-        path = np.hypot(focus[..., :1] - self.probe.x, focus[..., 1:])
-        return (self.focus - path) / self.c
+    @property
+    def shots(self) -> np.ndarray:
+        """Firing times of the whole sequence (shot, element) [s]."""
+        return self.transmit.delays(self, self.angle).reshape(-1, self.probe.n_elements)
 
     def receive_delays(self, r: np.ndarray, angle: np.ndarray) -> np.ndarray:
-        """Arrival times (..., element) [s] of the echo of a point at (r, angle)."""
-        r, angle = np.broadcast_arrays(r, angle)
+        """Time (..., element) [s] from a point at (r, angle) back to the elements."""
         x, z = r * np.sin(angle), r * np.cos(angle)
-        return (r[..., None] + np.hypot(x[..., None] - self.probe.x, z[..., None])) / self.c
+        return np.hypot(x[..., None] - self.probe.x, z[..., None]) / self.c
 
     @property
     def key(self) -> str:
         """Hash of everything that decides the point-spread function."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=float)
+        kind = type(self.transmit).__name__
+        text = json.dumps([kind, dataclasses.asdict(self)], sort_keys=True, default=float)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def checked_scatterers(x, z, rc) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, z [m] and rc as flat arrays (scatterer,). InputError: unequal lengths, NaN."""
-    x, z = (np.array(a, float).ravel() for a in (x, z))
-    rc = np.array(rc, complex if np.iscomplexobj(rc) else float).ravel()
-    if not len(x) == len(z) == len(rc):
-        problem = f"have {len(x)}, {len(z)} and {len(rc)} entries"
-        raise InputError("scatterers", "x, z, rc", problem, "give each scatterer all three")
-    if not all(np.isfinite(a).all() for a in (x, z, rc)):
-        raise InputError("scatterers", "x, z, rc", "hold NaN or infinity", "drop those points")
-    return x, z, rc
+def checked_scatterers(x, z, rc, y=None) -> list[np.ndarray | None]:
+    """x, z [m], rc and y [m], if given, as flat arrays (scatterer,).
+
+    InputError: unequal lengths, NaN.
+    """
+    arrays = {"x": x, "z": z, "rc": rc} | ({} if y is None else {"y": y})
+    names = ", ".join(arrays)
+    complex_rc = np.iscomplexobj(rc)
+    arrays = [
+        np.array(a, complex if name == "rc" and complex_rc else float).ravel()
+        for name, a in arrays.items()
+    ]
+    if len({len(a) for a in arrays}) > 1:
+        problem = f"have {', '.join(str(len(a)) for a in arrays)} entries"
+        raise InputError("scatterers", names, problem, "give each scatterer all of them")
+    if not all(np.isfinite(a).all() for a in arrays):
+        raise InputError("scatterers", names, "hold NaN or infinity", "drop those points")
+    return arrays if y is not None else [*arrays, None]

@@ -1,13 +1,15 @@
-"""Calibrate the fast operator: point-spread functions of the exact model, compressed band by band.
+"""Calibrate the fast operator: point-spread functions of the exact model, compressed zone by zone.
 
 The image of a point depends on where the point is, but slowly once the carrier is taken out. So the
 exact point-spread function h is computed for output points on a coarse grid of depths and angles,
-as a patch of source offsets around each; a singular value decomposition inside every band of range
+as a patch of source offsets around each; a singular value decomposition inside every zone of range
 then gives the few patches phi_k that span them all:
 
-    h(p; p - offset) = sum_k b_k(p) phi_k(offset),         k = 1 .. K(band)
+    h(p; p - offset) = sum_k b_k(p) phi_k(offset),         k = 1 .. K(zone)
 
-The rank is local, tens in the near field and a handful beyond 45 mm, hence the bands.
+The rank is local, tens in the near field and about ten beyond 45 mm, hence the zones. What changes
+with depth is the curvature of wavefronts over the aperture D, D^2 / (lambda r): the grid of depths
+is uniform in 1 / r. A sector is its own mirror image, so patches are even or odd in angle.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import hashlib
 import os
 import tempfile
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -27,73 +28,110 @@ from scipy.interpolate import RectBivariateSpline
 from tqdm import tqdm
 
 from tas_lib.simulator.acquisition import Acquisition
-from tas_lib.simulator.exact import band, element_factor, pulse_echo_spectrum
+from tas_lib.simulator.exact import band, element_factor, propagate, pulse_echo_spectrum
 
-VERSION = 2  # part of the cache's key; raise it when the calibration's meaning changes
+SHIPPED = Path(__file__).parents[1] / "data" / "calibration"  # of the default acquisition
+VERSION = 3  # part of the cache's key; raise it when the calibration's meaning changes
+
+
+@dataclasses.dataclass(frozen=True)
+class Zone:
+    """A zone of range: up to `end` apertures, offsets of +- `half_angle`, cut at `tolerance`."""
+
+    end: float  # [aperture widths]
+    half_angle: float  # [degrees]
+    tolerance: float  # relative error (Frobenius) at which the zone's series is cut
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How fine the calibration is; with these, below 1 % off the exact model from 20 mm on."""
+    """How fine the calibration is; the page "How accurate, how fast" shows why."""
 
-    half_range: float = 6e-3  # offsets kept on both sides in range [m]
-    half_angle: float = np.deg2rad(26.0)  # and in angle [rad]
-    edges: tuple[float, ...] = (0.0, 15e-3, 20e-3, 27e-3, 35e-3, 45e-3, 60e-3, np.inf)  # bands [m]
-    steps: tuple[float, ...] = (0.5e-3, 0.7e-3, 1e-3, 1.3e-3, 2e-3, 3e-3, 10e-3)  # in depth [m]
-    n_angles: int = 12  # from the axis to the sector's edge
-    tolerance: float = 0.005  # relative error (Frobenius) at which a band's series is cut
+    zones: tuple[Zone, ...] = (
+        Zone(0.7, 40, 0.015),
+        Zone(0.9, 40, 0.015),
+        Zone(1.2, 36, 0.006),
+        Zone(1.6, 32, 0.006),
+        Zone(2.3, 28, 0.005),
+        Zone(3.5, 24, 0.005),
+        Zone(np.inf, 22, 0.005),
+    )
+    half_range: float = 4.5e-3  # offsets kept on both sides in range [m]
+    depth_step: float = 1.0  # of the calibration, in 1 / r [lambda / D^2]
+    angle_step: float = 2.0  # of the calibration [degrees]
 
 
 @dataclasses.dataclass(frozen=True)
 class Band:
-    """One band of range: rows [start, stop) of the output and their low-rank kernel."""
+    """One zone of range: rows [start, stop) of the output and their low-rank kernel."""
 
     start: int
     stop: int
-    patches: np.ndarray  # phi (K, range offset, angle offset), complex64
-    weights: np.ndarray  # b (K, stop - start, line), complex64
+    patches: np.ndarray  # phi (K, range offset, angle offset >= 0, re and im), float16
+    parity: np.ndarray  # of phi in the angle offset (K,), 1 or -1
+    weights: np.ndarray  # b (K, range, column), complex64
+    ranges: np.ndarray  # where b is known: (range,) [m]
+    columns: np.ndarray  # and (column,), in lines from the axis, all >= 0
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Largest offsets, in samples of range and in lines."""
+        return self.patches.shape[1] // 2, self.patches.shape[2] - 1
 
-def offsets(acq: Acquisition, settings: Settings) -> tuple[int, int]:
-    """Half sizes of a patch, in samples of range and in lines."""
-    return (
-        round(settings.half_range / acq.range_step),
-        round(settings.half_angle / acq.angle_step),
-    )
+    def kernel(self) -> np.ndarray:
+        """phi (K, range offset, angle offset), complex64."""
+        half = self.patches.astype(np.float32).view(np.complex64)[..., 0]
+        return np.concatenate([self.parity[:, None, None] * half[:, :, :0:-1], half], 2)
+
+    def maps(self, acq: Acquisition) -> np.ndarray:
+        """b (K, stop - start, line), complex64, by splines in 1 / r and angle."""
+        known = 1 / self.ranges[::-1], np.concatenate([-self.columns[:0:-1], self.columns])
+        rows, lines = 1 / acq.depth[self.start : self.stop][::-1], acq.angle / acq.angle_step
+        b = self.weights[:, ::-1]
+        b = np.concatenate([self.parity[:, None, None] * b[:, :, :0:-1], b], 2)
+        real, imag = (
+            np.stack([RectBivariateSpline(*known, values)(rows, lines) for values in part])
+            for part in (b.real, b.imag)
+        )
+        return (real + 1j * imag)[:, ::-1].astype(np.complex64)
 
 
 def _taper(n: int) -> np.ndarray:
     """1 over the middle of 2 n + 1 offsets, falling to 0 over the outer tenth."""
-    t = np.clip((n - np.abs(np.arange(-n, n + 1))) / max(0.1 * n, 1), 0, 1)
+    t = np.clip((n + 1 - np.abs(np.arange(-n, n + 1))) / (0.1 * n + 1), 0, 1)
     return np.sin(np.pi / 2 * t) ** 2
 
 
-def point_spread(acq: Acquisition, r: float, columns: np.ndarray, settings: Settings) -> np.ndarray:
+def point_spread(acq: Acquisition, r: float, columns: np.ndarray, n_r: int, n_a: int) -> np.ndarray:
     """Exact h at the output points (r, columns * angle_step), carrier removed at both ends.
 
     Returns (column, range offset, angle offset), complex64: the response at the output point to a
-    unit source at (r - offset in range, angle - offset in angle).
+    unit source at (r - offset in range, angle - offset in angle), offsets up to n_r samples and n_a
+    lines.
     """
-    n_r, n_a = offsets(acq, settings)
     source_r = np.maximum(r - acq.range_step * np.arange(-n_r, n_r + 1), acq.wavelength / 2)
     source_column = np.arange(columns.min() - n_a, columns.max() + n_a + 1)
     rr, aa = np.meshgrid(source_r, acq.angle_step * source_column, indexing="ij")
     x, z = rr * np.sin(aa), rr * np.cos(aa)
 
     angle = acq.angle_step * columns
-    fire = torch.as_tensor(acq.transmit_delays(angle))
-    listen = torch.as_tensor(acq.receive_delays(np.full(len(columns), r), angle))
+    ranges = np.full(len(columns), r)
+    send_delays = acq.transmit.arrival(acq, ranges, angle)[..., None]
+    send_delays = torch.as_tensor(send_delays - acq.transmit.delays(acq, angle))
+    receive_delays = torch.as_tensor(acq.receive_delays(ranges, angle))
+    apodisation = torch.as_tensor(acq.weights)
     lo, hi = band(acq)
     g, path = element_factor(acq, x.ravel(), z.ravel(), lo)
     spread = float(path.max() - path.min()) / acq.c
     df = 1 / (2 * spread + 6 / (acq.probe.bandwidth * acq.probe.centre_frequency))
     f = np.arange(lo, hi, df)
     weight = 2 * df * pulse_echo_spectrum(acq, f)
-    step = torch.exp(-2j * np.pi * df / acq.c * path).to(g.dtype)
+    step = propagate(acq, path, df)
     h = torch.zeros(len(columns), g.shape[0], dtype=torch.complex64)
     for i in range(len(f)):
-        send = torch.exp(-2j * np.pi * f[i] * fire).to(g.dtype) @ g.T
-        receive = torch.exp(2j * np.pi * f[i] * listen).to(g.dtype) @ g.T
+        fire = (apodisation * torch.exp(2j * np.pi * f[i] * send_delays)).sum(0)
+        send = fire.to(g.dtype) @ g.T
+        receive = torch.exp(2j * np.pi * f[i] * receive_delays).to(g.dtype) @ g.T
         h += complex(weight[i]) * send * receive
         g *= step
 
@@ -106,100 +144,119 @@ def point_spread(acq: Acquisition, r: float, columns: np.ndarray, settings: Sett
 
 
 def calibrate(acq: Acquisition, settings: Settings, progress: bool = True) -> list[Band]:
-    """Bands that cover the acquisition's range; a minute or two on two cores."""
-    columns = np.unique(
-        np.round(np.linspace(0, acq.sector / 2 / acq.angle_step + 0.5, settings.n_angles))
-    ).astype(int)
-    both = np.concatenate([-columns[:0:-1], columns])
-    plan = []
-    for lo, hi, step in zip(settings.edges[:-1], settings.edges[1:], settings.steps, strict=True):
-        rows = np.flatnonzero((acq.depth >= lo) & (acq.depth < hi))
-        if len(rows):
-            a, b = acq.depth[rows[0]], acq.depth[rows[-1]] + acq.range_step
-            plan.append((rows, np.linspace(a, b, max(4, 1 + int(np.ceil((b - a) / step))))))
-
+    """Bands that cover the acquisition's range; half a minute on two cores."""
+    n = max(6, 1 + int(np.ceil(acq.sector / 2 / np.deg2rad(settings.angle_step))))
+    last = acq.sector / 2 / acq.angle_step + 0.5
+    columns = np.unique(np.round(np.linspace(0, last, n))).astype(int)
+    n_r = round(settings.half_range / acq.range_step)
+    plan = list(_plan(acq, settings))
     bands = []
     torch.set_flush_denormal(True)  # many times faster where the tapered tails are tiny
     try:
         with tqdm(
-            total=sum(len(ranges) for _, ranges in plan), desc="calibration", disable=not progress
+            total=sum(len(ranges) for *_, ranges in plan), desc="calibration", disable=not progress
         ) as bar:
-            for rows, ranges in plan:
+            for zone, start, stop, ranges in plan:
+                n_a = round(np.deg2rad(zone.half_angle) / acq.angle_step)
                 kernels = []
                 for r in ranges:
-                    h = point_spread(acq, r, columns, settings)
-                    kernels.append(np.concatenate([h[:0:-1, :, ::-1], h]))
+                    kernels.append(point_spread(acq, r, columns, n_r, n_a))
                     bar.update()
-                kernels = np.stack(kernels)
-                bands.append(_compress(acq, rows, ranges, both, kernels, settings.tolerance))
+                parts = _compress(np.stack(kernels), zone.tolerance)
+                bands.append(Band(start, stop, *parts, ranges, columns))
     finally:
         torch.set_flush_denormal(False)
     return bands
 
 
-def _compress(acq, rows, ranges, columns, kernels, tolerance) -> Band:
-    """Singular vectors of the kernels (range, column, offset, offset), interpolated to all rows."""
-    shape = kernels.shape[2:]
-    flat = kernels.reshape(-1, kernels[0, 0].size)
-    size = np.linalg.norm(flat, axis=1, keepdims=True)
-    u, s, v = np.linalg.svd(flat / size, full_matrices=False)
-    left = np.sqrt(1 - np.minimum(np.cumsum(s**2) / np.sum(s**2), 1))
-    k = min(int((left > tolerance).sum()) + 1, len(s))
-    b = (u[:, :k] * s[:k] * size).T.reshape(k, len(ranges), len(columns))
-    at = acq.depth[rows], acq.angle / acq.angle_step
+def _plan(acq: Acquisition, settings: Settings):
+    """Zones with their rows [start, stop) and ranges [m] to calibrate at, half a step beyond."""
+    step = settings.depth_step * acq.wavelength / acq.probe.aperture**2
+    start = 0
+    for zone in settings.zones:
+        stop = int(np.searchsorted(acq.depth, zone.end * acq.probe.aperture))
+        if stop > start:
+            near, far = 1 / acq.depth[[start, stop - 1]]
+            n = max(4, 2 + int(np.ceil((near - far) / step)))
+            margin = (near - far) / (n - 1) / 2
+            yield zone, start, stop, 1 / np.linspace(near + margin, far - margin, n)
+            start = stop
 
-    def spline(values):
-        return RectBivariateSpline(ranges, columns, values)(*at)
 
-    weights = np.stack([spline(w.real) + 1j * spline(w.imag) for w in b])
-    return Band(
-        int(rows[0]),
-        int(rows[-1]) + 1,
-        v[:k].reshape(k, *shape).astype(np.complex64),
-        weights.astype(np.complex64),
-    )
+def _compress(kernels: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Patches, parities and weights of kernels (range, column, offset, offset).
+
+    Singular vectors of the even and of the odd parts, the largest of both.
+    """
+    grid, middle = kernels.shape[:2], kernels.shape[3] // 2
+    size = np.linalg.norm(kernels, axis=(2, 3), keepdims=True)
+    parts = []
+    for parity in 1, -1:
+        half = (kernels + parity * kernels[..., ::-1])[..., middle:] / (2 * size)
+        u, s, v = np.linalg.svd(half.reshape(np.prod(grid), -1), full_matrices=False)
+        parts.append((s, np.full(len(s), parity, np.int8), (u * s).T, v))
+    s, parity, b, v = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.argsort(-s)
+    left = np.sqrt(1 - np.minimum(np.cumsum(s[order] ** 2) / np.sum(s**2), 1))
+    keep = order[: int((left > tolerance).sum()) + 1]
+    patches = v[keep].reshape(len(keep), -1, middle + 1).astype(np.complex64)
+    patches = patches[..., None].view(np.float32).astype(np.float16)
+    return patches, parity[keep], b[keep].reshape(-1, *grid) * size[..., 0, 0]
+
+
+def load_bands(acq: Acquisition, settings: Settings, progress: bool = True) -> list[Band]:
+    """Calibration of an acquisition: as shipped, from the user's cache, or made now and kept there.
+
+    The file is written under another name and moved into place, so two processes may calibrate at
+    once; one that does not read back whole is made anew. An unwritable cache is only warned of.
+    """
+    name = _name(acq, settings)
+    for path in SHIPPED / name, cache_folder() / name:
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            pass
+        except Exception as error:  # a damaged archive raises whatever it stumbles over
+            warnings.warn(f"calibration {path} is unreadable ({error}): made anew", stacklevel=2)
+    bands = calibrate(acq, settings, progress)
+    try:
+        _write(cache_folder() / name, bands)
+    except OSError as error:
+        warnings.warn(f"calibration is not kept ({error})", stacklevel=2)
+    return bands
 
 
 def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("tas_lib")) / "calibration"
 
 
-def load_bands(acq: Acquisition, settings: Settings, progress: bool = True) -> list[Band]:
-    """Calibration of an acquisition, from the user's cache or made now and kept there.
-
-    The file is written under another name and moved into place, so two processes may calibrate at
-    once; one that does not read back whole is made anew. An unwritable cache is only warned of.
-    """
+def _name(acq: Acquisition, settings: Settings) -> str:
     text = f"{VERSION} {acq.key} {dataclasses.astuple(settings)}"
-    path = cache_folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
-    try:
-        return _read(path)
-    except FileNotFoundError:
-        pass
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        warnings.warn(f"calibration {path} is unreadable ({error}): made anew", stacklevel=2)
-    bands = calibrate(acq, settings, progress)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            _write(Path(folder) / "bands.npz", bands)
-            os.replace(Path(folder) / "bands.npz", path)
-    except OSError as error:
-        warnings.warn(f"calibration is not kept ({error})", stacklevel=2)
-    return bands
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
 
 
 def _write(path: Path, bands: list[Band]) -> None:
     arrays = {
-        f"{i}_{name}": value
-        for i, b in enumerate(bands)
-        for name, value in dataclasses.asdict(b).items()
+        f"{i}_{field.name}": getattr(band, field.name)
+        for i, band in enumerate(bands)
+        for field in dataclasses.fields(Band)
     }
-    np.savez(path, count=len(bands), **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        np.savez_compressed(Path(folder) / path.name, count=len(bands), **arrays)
+        os.replace(Path(folder) / path.name, path)
 
 
 def _read(path: Path) -> list[Band]:
     names = [field.name for field in dataclasses.fields(Band)]
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         bands = [{n: file[f"{i}_{n}"] for n in names} for i in range(int(file["count"]))]
     return [Band(**{n: v if v.ndim else int(v) for n, v in b.items()}) for b in bands]
+
+
+def ship() -> None:
+    """Make the calibration that comes with the package anew, in the place of the old one."""
+    bands = calibrate(Acquisition(), Settings())
+    for old in SHIPPED.glob("*.npz"):
+        old.unlink()
+    _write(SHIPPED / _name(Acquisition(), Settings()), bands)

@@ -4,12 +4,13 @@ Every element is a narrow strip. It sends and receives through the same factor
 
     G_n(s) = D(theta) exp(-i k r) / sqrt(r),     D = cos(theta) sinc(k_c w / 2 sin(theta))
 
-with r and theta seen from the element, so the echo spectrum on element m after one transmit is
+with r and theta seen from the element, so the echo spectrum on element m after one shot is
 
-    S_m(f) = W(f) sum_s BSC_s G_m(s) sum_n exp(-i 2 pi f tau_n) G_n(s)
+    S_m(f) = W(f) sum_s BSC_s G_m(s) sum_n a_n exp(-i 2 pi f tau_n) G_n(s)
 
-and W is the spectrum of pulse and probe, both ways. Garcia 2022, doi 10.1016/j.cmpb.2022.106726,
-with its default of a directivity taken at the centre frequency and a soft baffle.
+where W is the spectrum of pulse and probe, both ways, and a the apodisation. In attenuating tissue
+k is complex: its loss grows in proportion to f. Garcia 2022, doi 10.1016/j.cmpb.2022.106726, with
+its default of a directivity taken at the centre frequency and a soft baffle.
 """
 
 from __future__ import annotations
@@ -43,10 +44,17 @@ def band(acq: Acquisition, floor_db: float = -60.0) -> tuple[float, float]:
     return inside[0], inside[-1]
 
 
+def propagate(acq: Acquisition, r: torch.Tensor, f: float) -> torch.Tensor:
+    """exp(-i k r), complex64, over paths r [m] at frequency f [Hz]: phase and attenuation."""
+    loss = acq.attenuation * np.log(10) / 20 * 1e-4  # dB/cm/MHz to nepers per metre and Hz
+    phase = torch.exp(-2j * np.pi * torch.remainder(f / acq.c * r, 1.0))
+    return (phase * torch.exp(-loss * f * r)).to(torch.complex64)
+
+
 def element_factor(acq: Acquisition, x, z, f: float) -> tuple[torch.Tensor, torch.Tensor]:
     """G (point, element), complex64, at frequency f [Hz], and the paths r (point, element) [m].
 
-    x, z: points (point,) [m]. D is the same at all f, so G(f + df) = G(f) exp(-i 2 pi df r / c).
+    x, z: points (point,) [m]. D is the same at all f, so G(f + df) = G(f) propagate(r, df).
     """
     x, z = torch.as_tensor(x)[:, None], torch.as_tensor(z)[:, None]
     dx = x - torch.as_tensor(acq.probe.x)
@@ -55,30 +63,30 @@ def element_factor(acq: Acquisition, x, z, f: float) -> tuple[torch.Tensor, torc
     directivity = (1 - sine**2).clamp(min=0).sqrt() * torch.sinc(
         acq.probe.width / acq.wavelength * sine
     )
-    phase = torch.exp(-2j * np.pi * torch.remainder(f / acq.c * r, 1.0))
-    return (directivity / r.sqrt() * phase).to(torch.complex64), r
+    directivity *= z > 0  # nothing is sent backwards
+    return (directivity / r.sqrt()).to(torch.float32) * propagate(acq, r, f), r
 
 
 def echo_spectra(acq: Acquisition, x, z, rc, f: np.ndarray, progress: bool = False):
-    """Spectra S (line, element, frequency), complex64, at evenly spaced frequencies f [Hz].
+    """Spectra S (shot, element, frequency), complex64, at evenly spaced frequencies f [Hz].
 
-    x, z: scatterers (scatterer,) [m], of backscatter coefficients rc; one transmit a line.
+    x, z: scatterers (scatterer,) [m], of backscatter coefficients rc.
     """
-    tau = torch.as_tensor(acq.transmit_delays(acq.angle))
+    tau, weights = torch.as_tensor(acq.shots), torch.as_tensor(acq.weights)
     rc = torch.as_tensor(np.asarray(rc)).to(torch.complex64)
     g, r = element_factor(acq, x, z, f[0])
-    step = torch.exp(-2j * np.pi * torch.remainder((f[1] - f[0]) / acq.c * r, 1.0)).to(g.dtype)
-    out = torch.empty(len(f), acq.n_lines, acq.probe.n_elements, dtype=torch.complex64)
+    step = propagate(acq, r, f[1] - f[0])
+    out = torch.empty(len(f), *tau.shape, dtype=torch.complex64)
     for i in tqdm(range(len(f)), "exact model", disable=not progress, leave=False):
-        fire = torch.exp(-2j * np.pi * f[i] * tau).to(g.dtype)
+        fire = (weights * torch.exp(-2j * np.pi * f[i] * tau)).to(g.dtype)
         out[i] = ((fire @ g.T) * rc) @ g
         g *= step
-    weight = torch.as_tensor(pulse_echo_spectrum(acq, f)).to(torch.complex64)
-    return (out * weight[:, None, None]).permute(1, 2, 0).numpy()
+    spectrum = torch.as_tensor(pulse_echo_spectrum(acq, f)).to(torch.complex64)
+    return (out * spectrum[:, None, None]).permute(1, 2, 0).numpy()
 
 
 def beamform(acq: Acquisition, spectra: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Delay-and-sum of echo spectra (line, element, frequency) at evenly spaced f [Hz].
+    """Delay-and-sum of echo spectra (shot, element, frequency) at evenly spaced f [Hz].
 
     Exact at any delay (a type-2 non-uniform FFT). Returns I/Q (depth, line), carrier removed.
     """
@@ -86,14 +94,19 @@ def beamform(acq: Acquisition, spectra: np.ndarray, f: np.ndarray) -> np.ndarray
     middle = f[len(f) // 2]
     out = np.empty((len(acq.depth), acq.n_lines), np.complex64)
     carrier = np.exp(-2j * acq.wavenumber * acq.depth)
-    for i, angle in enumerate(acq.angle):
-        delay = acq.receive_delays(acq.depth, angle)  # depth, element
+    per_line = acq.transmit.delays(acq, acq.angle).shape[:2]
+    shot = np.broadcast_to(np.arange(len(spectra)).reshape(per_line), (per_line[0], acq.n_lines))
+    for line, angle in enumerate(acq.angle):
+        back = acq.receive_delays(acq.depth, np.full(len(acq.depth), angle))  # depth, element
         total = np.zeros(len(acq.depth), complex)
-        for m in range(acq.probe.n_elements):
-            turn = 2 * np.pi * df * delay[:, m]
-            sums = finufft.nufft1d2(
-                turn, spectra[i, m].astype(complex), isign=1, eps=1e-7, nthreads=1
-            )
-            total += sums * np.exp(2j * np.pi * middle * delay[:, m])
-        out[:, i] = 2 * df * total * carrier
+        arrivals = acq.transmit.arrival(acq, acq.depth, angle)
+        for i, arrival in zip(shot[:, line], arrivals, strict=True):
+            delay = arrival[:, None] + back
+            for m in range(acq.probe.n_elements):
+                turn = 2 * np.pi * df * delay[:, m]
+                sums = finufft.nufft1d2(
+                    turn, spectra[i, m].astype(complex), isign=1, eps=1e-7, nthreads=1
+                )
+                total += sums * np.exp(2j * np.pi * middle * delay[:, m])
+        out[:, line] = 2 * df * total * carrier
     return out

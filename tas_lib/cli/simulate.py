@@ -1,17 +1,12 @@
-"""The `tas` command: look at a clip, and turn it into a simulated one whose motion is known.
+"""`tas simulate`: a real clip becomes a simulated one whose motion is known."""
 
-What takes long to import is imported inside the commands, so that help comes at once.
-"""
-
-import json
-import math
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tas_lib import __version__
+from tas_lib.cli.frame import Clip, Rate, Spacing, app, number, path_of
 from tas_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,138 +15,6 @@ if TYPE_CHECKING:
     from tas_lib.scene import Scene
 
 STRATEGIES = "s1", "s2", "s3", "s2-inverted"
-
-
-class _Commands(typer.core.TyperGroup):
-    def invoke(self, ctx: typer.Context) -> Any:
-        """Run the command; show bad input as one line instead of a traceback."""
-        try:
-            return super().invoke(ctx)
-        except InputError as error:
-            typer.echo(f"tas: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(2) from error
-
-
-app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"tas {__version__}")
-        raise typer.Exit()
-
-
-def _finite(value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is not a finite number.")
-    return value
-
-
-def _number(text: str, **limits: float) -> Any:
-    return typer.Option(help=text, metavar="NUMBER", callback=_finite, **limits)
-
-
-Clip = Annotated[
-    str,
-    typer.Argument(
-        metavar="CLIP",
-        help="A DICOM ultrasound clip, a video (MP4, AVI, GIF) or a recording (.nc) written by "
-        "this program. Without it, or with the word 'default': the real clip that is installed "
-        "with this program.",
-    ),
-]
-Spacing = Annotated[
-    float | None,
-    _number("Size of a pixel in millimetres. Videos need it, DICOM files state it.", min=1e-3),
-]
-Rate = Annotated[
-    float | None,
-    _number("Frames per second, to replace what a video states.", min=0.1),
-]
-
-
-@app.callback()
-def tas(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Turn a real echocardiogram into simulated ones whose motion is known.
-
-    \b
-    Look at a clip, then simulate it (both work as they stand, on a clip that is installed):
-      tas info
-      tas simulate --strategy s3 --out results
-    """
-
-
-@app.command()
-def info(
-    clip: Clip = "default",
-    spacing_mm: Spacing = None,
-    frame_rate: Rate = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
-) -> None:
-    """Show what a clip holds, and whether it can be simulated.
-
-    \b
-    Examples:
-      tas info patient.dcm
-      tas info loop.mp4 --spacing-mm 0.31
-    """
-    from tas_lib import readers
-
-    path = _path(clip)
-    recording = readers.read(path, spacing_mm=spacing_mm, frame_rate=frame_rate)
-    facts = describe(recording, path)
-    if as_json:
-        typer.echo(json.dumps(facts, indent=1))
-        return
-    for name, value in facts.items():
-        values = value if isinstance(value, list) else [value]
-        text = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
-        typer.echo(f"{name.replace('_', ' '):<26}{text if value is not None else 'not stated'}")
-
-
-def describe(recording: "xr.Dataset", path: Path) -> dict[str, Any]:
-    """What `tas info` shows of a recording read from `path`; measured values end in their unit.
-
-    Grey percentiles are taken inside the sector, on the scale 0 (black) to 1.
-    """
-    import numpy as np
-
-    from tas_lib.templates import shipped_contours
-
-    attrs, drawn = recording.attrs, shipped_contours(recording)
-    levels = recording.bmode.values
-    if "sector" in recording:
-        levels = levels[:, recording.sector.values]
-    pixel = [float(1e3 * np.diff(recording[axis]).mean()) for axis in "zx"]
-    half_angle = attrs.get("sector_half_angle")
-    depths = [1e3 * attrs[f"sector_r_{end}"] for end in ("min", "max") if half_angle is not None]
-    if "mesh" in recording:
-        walls = f"in the file, mesh of {recording.mesh.shape[1]} x {recording.mesh.shape[2]}"
-    elif drawn:
-        walls = f"shipped with this program, frames {drawn.ed_frame} to {drawn.last_frame}"
-    else:
-        walls = "none: draw the walls (--contour FILE) before simulating"
-    return {
-        "file": str(path),
-        "file_MB": path.stat().st_size / 1e6,
-        "view": attrs.get("view") or (drawn.view if drawn else None),
-        "rows_columns": [recording.sizes["z"], recording.sizes["x"]],
-        "frames": recording.sizes["time"],
-        "duplicates_dropped": attrs.get("duplicates_dropped"),
-        "duration_s": float(recording.time[-1]),
-        "frame_rate_Hz": float(attrs.get("frame_rate") or 1 / np.diff(recording.time).mean()),
-        "pixel_height_width_mm": pixel,
-        "sector_angle_degrees": None if half_angle is None else float(np.degrees(2 * half_angle)),
-        "sector_depth_mm": depths or None,
-        "grey_percentiles_5_50_95": [float(q) for q in np.percentile(levels, [5, 50, 95])],
-        "walls": walls,
-        "licence": attrs.get("licence"),
-    }
 
 
 @app.command()
@@ -171,8 +34,8 @@ def simulate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Walls drawn on the clip. Needed unless the clip is the default one or a "
-            "recording with a mesh; the book's data page describes the format.",
+            help="Walls drawn on the clip. Needed unless the clip is the default one, or comes "
+            "with masks or a mesh; the book's data page describes the format.",
         ),
     ] = None,
     spacing_mm: Spacing = None,
@@ -185,13 +48,13 @@ def simulate(
     ] = 5,
     p: Annotated[
         float,
-        _number("s1: coherence inside the wall; 0.5 is best on the default clip.", min=0, max=1),
+        number("s1: coherence inside the wall; 0.5 is best on the default clip.", min=0, max=1),
     ] = 0.5,
-    alpha: Annotated[float, _number("s3: strength of a correction.", min=0)] = 2.0,
+    alpha: Annotated[float, number("s3: strength of a correction.", min=0)] = 2.0,
     corrections: Annotated[
         int, typer.Option(min=1, metavar="N", help="s3: how many; the paper has one.")
     ] = 1,
-    gamma: Annotated[float, _number("Exponent of Eq. (1), backscatter from grey.", min=0.1)] = 2.0,
+    gamma: Annotated[float, number("Exponent of Eq. (1), backscatter from grey.", min=0.1)] = 2.0,
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Another seed, another speckle.")
     ] = 0,
@@ -218,8 +81,11 @@ def simulate(
     if strategy not in STRATEGIES:
         known = ", ".join(STRATEGIES)
         raise InputError("simulate", "--strategy", f"{strategy!r} is unknown", f"use {known}")
-    path = _path(clip)
-    stem = out / f"{path.stem}-{strategy}-seed{seed}"
+    path = path_of(clip)
+    name = path.stem
+    if path.suffix.lower() == ".cfg":  # CAMUS has an Info_4CH.cfg in every patient's folder
+        name = f"{path.resolve().parent.name}-{name}"
+    stem = out / f"{name}-{strategy}-seed{seed}"
     targets = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("nc", movie, "png")]
     for target in targets:
         if target.exists() and not force:
@@ -294,14 +160,6 @@ def _film(
             return strategies.s2_inverted(scene, curves)[0]
 
 
-def _path(clip: str) -> Path:
-    if clip != "default":
-        return Path(clip)
-    from tas_lib.readers import default_clip
-
-    return default_clip()
-
-
 def _draw_es(path: Path, template: "xr.Dataset", film: "xr.Dataset") -> None:
     """Picture of the end-systolic frame, real and simulated."""
     from matplotlib.figure import Figure
@@ -319,7 +177,3 @@ def _draw_es(path: Path, template: "xr.Dataset", film: "xr.Dataset") -> None:
         axes.set_title(title)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
-
-
-if __name__ == "__main__":
-    app()

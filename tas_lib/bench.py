@@ -1,0 +1,182 @@
+"""How accurate and how fast the simulator is on the machine at hand, beside PyMUST and FastSIMUS.
+
+Nobody waits for a whole frame of PyMUST: its time is measured on a few shots and few scatterers and
+scaled up, as it grows in proportion to both. FastSIMUS is measured where it is installed.
+"""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from time import perf_counter
+
+import numpy as np
+import pymust
+import torch
+from tqdm import tqdm
+
+from tas_lib.parallel import cores, one_thread
+from tas_lib.provenance import facts
+from tas_lib.simulator import Acquisition, SectorOperator, nufft
+from tas_lib.simulator.exact import band, beamform, echo_spectra
+from tas_lib.simulator.reference import parameters
+
+
+def scatterers(acq: Acquisition, count: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """x, z [m] and normal coefficients (count,) of points, uniform over the sector."""
+    rng = np.random.default_rng(seed)
+    r = np.sqrt(rng.uniform(acq.r_min**2, acq.r_max**2, count))
+    angle = rng.uniform(-acq.sector / 2, acq.sector / 2, count)
+    return r * np.sin(angle), r * np.cos(angle), rng.standard_normal(count)
+
+
+def exact_image(acq: Acquisition, x, z, rc, progress: bool = False) -> np.ndarray:
+    """I/Q (depth, line) of the exact model, frequency by frequency; minutes for 20,000 points."""
+    longest = 2 * (np.hypot(x, z).max() + acq.probe.aperture) / acq.c
+    f = np.arange(*band(acq), 0.8 / longest)
+    return beamform(acq, echo_spectra(acq, x, z, rc, f, progress), f)
+
+
+def relative_error(image: np.ndarray, exact: np.ndarray) -> float:
+    """Relative L2 difference of I/Q data."""
+    return float(np.linalg.norm(image - exact) / np.linalg.norm(exact))
+
+
+def frames_per_second(
+    operator: SectorOperator,
+    count: int = 200_000,
+    frames: int = 200,
+    workers: int | None = None,
+    progress: bool = False,
+) -> float:
+    """Frames a second, sustained over `frames` frames of `count` scatterers that move."""
+    scenes = [scatterers(operator.acq, count, seed) for seed in range(4)]
+    list(operator.frames(scenes, workers))
+    start = perf_counter()
+    film = operator.frames(islice(cycle(scenes), frames), workers)
+    for _ in tqdm(film, "frames", frames, disable=not progress, leave=False):
+        pass
+    return frames / (perf_counter() - start)
+
+
+def parts_of_a_frame(operator: SectorOperator, count: int = 200_000, repeats: int = 10) -> dict:
+    """Where the time of a frame goes, on one thread [s]: the median of `repeats` frames."""
+    x, z, rc = scatterers(operator.acq, count)
+    times = []
+    with one_thread():
+        for _ in range(repeats):
+            clock = [perf_counter()]
+            points = operator.points(x, z, rc)
+            clock.append(perf_counter())
+            modes = nufft.type1(*points, operator.grid)
+            clock.append(perf_counter())
+            sigma = torch.fft.ifft2(modes)
+            clock.append(perf_counter())
+            for zone in operator.zones:
+                zone.image(sigma)
+                clock.append(perf_counter())
+            times.append(np.diff(clock))
+    depth = operator.acq.depth
+    names = ["positions and phases", "non-uniform FFT", "inverse FFT"]
+    names += [
+        f"zone {1e3 * depth[zone.start]:.0f}-{1e3 * depth[zone.stop - 1]:.0f} mm, K = {zone.rank}"
+        for zone in operator.zones
+    ]
+    return dict(zip(names, np.median(times, axis=0).tolist(), strict=True))
+
+
+def pymust_seconds_per_frame(
+    acq: Acquisition, count: int = 200_000, sizes: tuple[int, ...] = (1000, 4000), shots: int = 2
+) -> float:
+    """Seconds that `pymust.simus` would take for the echoes of a frame, before any beamforming.
+
+    Scaled from `shots` of the acquisition's shots: a line through the times of `sizes` scatterers.
+    """
+    fire = acq.shots[np.linspace(0, len(acq.shots) - 1, shots + 2).astype(int)[1:-1]]
+    times = []
+    for size in sizes:
+        x, z, rc = scatterers(acq, size)
+        start = perf_counter()
+        for delays in fire:
+            pymust.simus(x, z, rc, (delays - delays.min())[None], parameters(acq))
+        times.append((perf_counter() - start) / shots)
+    slope, rest = np.polyfit(sizes, times, 1)
+    return float(len(acq.shots) * (slope * count + max(rest, 0)))
+
+
+def fastsimus_seconds_per_frame(
+    acq: Acquisition, count: int = 200_000, sizes: tuple[int, ...] = (2000, 4000), shots: int = 32
+) -> float | None:
+    """The same of FastSIMUS on JAX, all `shots` in one call; None where they aren't installed.
+
+    Single precision, 1,000 scatterers at a time: its fastest way on a CPU that we found.
+    """
+    try:
+        import jax
+        from fast_simus import simus_compute, simus_precompute
+        from fast_simus.transducer_presets import P4_2v
+    except ImportError:
+        return None
+    fire = acq.shots[np.linspace(0, len(acq.shots) - 1, shots).astype(int)]
+    fire = jax.numpy.asarray(fire - fire.min(1, keepdims=True), np.float32)
+    probe, chunk, times = P4_2v(), 1000, []
+    for size in sizes:
+        x, z, rc = (np.asarray(a, np.float32) for a in scatterers(acq, size))
+        points = jax.numpy.asarray(np.stack([x, z], -1))
+        plan = simus_precompute(points, rc, fire[0], probe)
+
+        def echoes(points, rc, delays, plan=plan):
+            return simus_compute(points, rc, delays, plan, probe).rf
+
+        all_shots = jax.jit(jax.vmap(echoes, (None, None, 0)))
+        jax.block_until_ready(all_shots(points[:chunk], rc[:chunk], fire))
+        start = perf_counter()
+        for i in range(0, size, chunk):
+            jax.block_until_ready(all_shots(points[i : i + chunk], rc[i : i + chunk], fire))
+        times.append((perf_counter() - start) / shots)
+    slope, rest = np.polyfit(sizes, times, 1)
+    return float(len(acq.shots) * (slope * count + max(rest, 0)))
+
+
+def bench_simulator(
+    count: int = 200_000,
+    frames: int = 200,
+    checked: int = 10_000,
+    device: str = "cpu",
+    progress: bool = True,
+) -> dict:
+    """Accuracy and speed of the default acquisition; what `tas bench simulator` prints."""
+    acq = Acquisition()
+    operator = SectorOperator(acq, device=device, progress=progress)
+    speed = frames_per_second(operator, count, frames, progress=progress)
+    points = scatterers(acq, checked)
+    fast, exact = operator(*points), exact_image(acq, *points, progress=progress)
+    far = acq.depth >= 20e-3
+    pymust_seconds = pymust_seconds_per_frame(acq, count)
+    return {
+        "frames_per_second": speed,
+        "scatterers": count,
+        "lines": acq.n_lines,
+        "samples": len(acq.depth),
+        "frames": frames,
+        "relative_error_beyond_20mm": relative_error(fast[far], exact[far]),
+        "relative_error_10_20mm": relative_error(fast[~far], exact[~far]),
+        "checked_scatterers": checked,
+        "pymust_seconds_per_frame": pymust_seconds,
+        "fastsimus_seconds_per_frame": fastsimus_seconds_per_frame(acq, count),
+        "speedup": pymust_seconds * speed,
+        "peak_memory_MB": peak_memory(),
+        **facts(device),
+        "threads": cores(),
+    }
+
+
+def peak_memory() -> float | None:
+    """Largest resident memory of this process so far [MB]; None where the system doesn't say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,0 +1,3 @@
+from tas_lib.cli import app
+
+app()

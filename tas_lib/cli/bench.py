@@ -1,0 +1,51 @@
+"""`tas bench`: how accurate and how fast this machine is."""
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from tas_lib.cli.frame import app
+from tas_lib.errors import InputError
+
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(group, name="bench", help="Measure accuracy and speed on this machine.")
+
+
+@group.callback()
+def bench() -> None:
+    """Measure accuracy and speed on this machine."""
+
+
+@group.command()
+def simulator(
+    scatterers: Annotated[
+        int, typer.Option(min=1000, metavar="N", help="In each of the timed frames.")
+    ] = 200_000,
+    frames: Annotated[int, typer.Option(min=1, metavar="N", help="Timed in one go.")] = 200,
+    checked: Annotated[
+        int, typer.Option(min=100, metavar="N", help="Scatterers in the comparison of images.")
+    ] = 10_000,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where frames are made.")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Time the fast simulator, and compare it with the exact model and with PyMUST.
+
+    The default focused sequence of 128 lines. Errors are relative L2 differences of I/Q data from
+    the exact model; PyMUST's time is scaled up from a few shots of few scatterers. Takes a minute
+    or two.
+    """
+    import torch
+
+    from tas_lib.bench import bench_simulator
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("bench", "--device", "cuda finds no GPU", "use cpu, or install a driver")
+    result = bench_simulator(scatterers, frames, checked, device, progress=not quiet)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+        return
+    for name, value in result.items():
+        text = f"{value:.4g}" if isinstance(value, float) else value
+        typer.echo(f"{name.replace('_', ' '):<30}{'not installed' if value is None else text}")

@@ -1,0 +1,89 @@
+"""The `tas` command's frame: its options of many commands, and bad input in one line.
+
+What takes long to import is imported inside the commands, so that help comes at once.
+"""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tas_lib import __version__
+from tas_lib.errors import InputError
+
+
+class _Commands(typer.core.TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command; show bad input as one line instead of a traceback."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            typer.echo(f"tas: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tas {__version__}")
+        raise typer.Exit()
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
+def number(text: str, **limits: float) -> Any:
+    return typer.Option(help=text, metavar="NUMBER", callback=_finite, **limits)
+
+
+Clip = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLIP",
+        help="A DICOM ultrasound clip, a video (MP4, AVI, GIF), the .cfg file of a view in CAMUS or "
+        "TED, or a recording (.nc) written by this program. Without it, or with the word "
+        "'default': the real clip that is installed with this program.",
+    ),
+]
+Spacing = Annotated[
+    float | None,
+    number("Size of a pixel in millimetres. Videos need it, DICOM files state it.", min=1e-3),
+]
+Rate = Annotated[
+    float | None,
+    number(
+        "Frames per second, in place of what a video states, or where a .cfg has none.",
+        min=0.1,
+    ),
+]
+
+
+@app.callback()
+def tas(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Turn a real echocardiogram into simulated ones whose motion is known.
+
+    \b
+    Look at a clip, then simulate it (both work as they stand, on a clip that is installed):
+      tas info
+      tas simulate --strategy s3 --out results
+    """
+
+
+def path_of(clip: str) -> Path:
+    """The file meant by a CLIP argument."""
+    if clip != "default":
+        return Path(clip)
+    from tas_lib.readers import default_clip
+
+    return default_clip()

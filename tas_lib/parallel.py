@@ -1,0 +1,56 @@
+"""How many threads work, decided in one place: independent items side by side, one thread each.
+
+Two frames made side by side are ready sooner than two that take turns with twice the threads, and
+PyTorch's FFTs give other bits on another number of threads: what shall be reproducible runs in
+`one_thread`, however many work beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+import torch
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@contextmanager
+def one_thread():
+    """PyTorch computes on one thread inside, in the calling thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> Iterator[Result]:
+    """function(item) of one item after the other, up to `workers` (all cores) at work at a time.
+
+    Items are taken when a worker gets free, so that few of them are in memory at once.
+    """
+    workers = workers or cores()
+    with ThreadPoolExecutor(workers) as pool:
+        items = iter(items)
+        pending = deque(pool.submit(function, item) for item in islice(items, 2 * workers))
+        try:
+            while pending:
+                yield pending.popleft().result()
+                pending.extend(pool.submit(function, item) for item in islice(items, 1))
+        finally:
+            for future in pending:
+                future.cancel()

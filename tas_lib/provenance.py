@@ -1,0 +1,37 @@
+"""What made a result: for the last line of a notebook, archived runs, data sets and weights."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from tas_lib.parallel import cores
+
+PACKAGES = "tas-lib", "numpy", "scipy", "torch", "finufft", "pymust"
+
+
+def commit() -> str:
+    """The commit of the code that runs, marked "-dirty" if edited; "no git" outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(git, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "no git"
+
+
+def facts(device: str = "cpu") -> dict[str, str]:
+    """Commit, device ("cpu" or "cuda", by name), threads, date and versions, read now."""
+    return {
+        "commit": commit(),
+        "device": f"CPU {platform.machine()}" if device == "cpu" else torch.cuda.get_device_name(),
+        "threads": f"{cores()} of {os.cpu_count()} cores",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "Python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
