@@ -12,6 +12,7 @@ from time import perf_counter
 import numpy as np
 import pymust
 import torch
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tas_lib.parallel import cores, one_thread
@@ -90,14 +91,16 @@ def pymust_seconds_per_frame(
     """Seconds that `pymust.simus` would take for the echoes of a frame, before any beamforming.
 
     Scaled from `shots` of the acquisition's shots: a line through the times of `sizes` scatterers.
+    On one thread, which is its fastest: those of BLAS only spin.
     """
     fire = acq.shots[np.linspace(0, len(acq.shots) - 1, shots + 2).astype(int)[1:-1]]
     times = []
     for size in sizes:
         x, z, rc = scatterers(acq, size)
         start = perf_counter()
-        for delays in fire:
-            pymust.simus(x, z, rc, (delays - delays.min())[None], parameters(acq))
+        with threadpool_limits(1):
+            for delays in fire:
+                pymust.simus(x, z, rc, (delays - delays.min())[None], parameters(acq))
         times.append((perf_counter() - start) / shots)
     slope, rest = np.polyfit(sizes, times, 1)
     return float(len(acq.shots) * (slope * count + max(rest, 0)))

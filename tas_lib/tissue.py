@@ -16,13 +16,13 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
+from tas_lib.anatomy import Tissue
 from tas_lib.errors import InputError
-from tas_lib.heart import Tissue
 from tas_lib.simulator import Acquisition
 from tas_lib.simulator.elevation import two_way
 
 BLOOD = Tissue.LV_BLOOD, Tissue.LEFT_ATRIUM, Tissue.RIGHT_VENTRICLE, Tissue.RIGHT_ATRIUM
-SEEN = 0.97  # share of the slice's energy within which scatterers are kept
+SEEN = 0.97  # share of the slice's energy; what never comes so near the plane is left out
 BELOW, BESIDE = 12e-3, np.deg2rad(4.0)  # of the picture: what moves into it [m], [rad]
 NODE = 8e-3  # of the grid on which the heart's motion across the plane is looked up [m]
 BLOOD_NODE = 2.5e-3  # and that on which it is undone [m]
@@ -40,9 +40,12 @@ class Echogenicity:
     along: float = -5.0  # of the wall where it runs along the beam
     variation: float = 3.5  # standard deviation of slow changes; twice that in the surroundings
     patch: float = 8e-3  # their size [m]
+    seed: int = 0  # and pattern, which belongs to the heart: the same in all views of it
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
+            if name == "seed":
+                continue
             good = 1e-3 <= value <= 1 if name == "patch" else -np.inf <= value <= 60
             if not good or (name == "variation" and value < 0):
                 remedy = "give metres" if name == "patch" else "give decibels"
@@ -50,7 +53,7 @@ class Echogenicity:
 
 
 @cache
-def thickness(acq: Acquisition) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def slice_profile(acq: Acquisition) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Depths, the slice's thickness there (integral of its weight squared), and how far out of the
     plane SEEN of its energy reaches: all (depth,) [m].
     """
@@ -66,18 +69,18 @@ def thickness(acq: Acquisition) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 class Slice:
     """The scatterers that a heart in a pose shows to an acquisition from t = 0 to `end` [s]."""
 
-    def __init__(self, heart, pose, acq: Acquisition, walls, density, depth, end, echoes, rng):
-        """walls: two curves (n, 2) [m] in the plane at ED; density: scatterers per square
+    def __init__(self, heart, pose, acq: Acquisition, walls, rng, *, density, depth, end, echoes):
+        """walls: endo- and epicardium (n, 2) [m] in the plane at ED; density: scatterers per square
         wavelength; depth: of the picture [m]; echoes: an `Echogenicity`."""
         self.heart, self.pose, self.acq, self.echoes = heart, pose, acq, echoes
         self.per_area, self.depth = density / acq.wavelength**2, depth
-        self.r, self.thickness, self.half = thickness(acq)
+        self.r, self.thickness, self.half = slice_profile(acq)
         points = self._candidates(end, rng)
         label = heart.tissue(pose.to_heart(points))
         points, label = (a[~np.isin(label, BLOOD)] for a in (points, label))
         self.named = pose.to_heart(points)  # (n, 3) at ED
         self._material = heart.at(self.named)
-        loud = amplitude(self._level(points, label, walls, rng))
+        loud = amplitude(self._level(points, label, walls))
         few = self._at(self.thickness, points) / self.per_area  # volume of each [m^3]
         self.rc = loud * np.sqrt(few) * rng.standard_normal(len(points))
 
@@ -113,7 +116,7 @@ class Slice:
         slack = np.interp(drawn, r, half) + 0.3e-3
         return points[(y + low < slack) & (y + high > -slack)]
 
-    def _level(self, points, label, walls, rng) -> np.ndarray:
+    def _level(self, points, label, walls) -> np.ndarray:
         """Loudness of tissue (n,) [dB] at points (n, 3), image coordinates at ED."""
         echoes = self.echoes
         level = np.zeros(len(points))
@@ -121,7 +124,8 @@ class Slice:
         level[label == Tissue.THIN_WALL] = echoes.thin_wall
         level[label == Tissue.PERICARDIUM] = echoes.pericardium
         level[label == Tissue.PAPILLARY] = echoes.papillary
-        slow = echoes.variation * random_field(self.named, echoes.patch, rng)
+        field = random_field(self.named, echoes.patch, np.random.default_rng(echoes.seed))
+        slow = echoes.variation * field
         level += np.where(label == Tissue.SURROUNDING, 2, 1) * slow
         in_wall = label == Tissue.MYOCARDIUM
         beam = points[in_wall][:, [0, 2]]
@@ -137,14 +141,12 @@ class Slice:
 
     def scatterers(self, t: float, rng) -> tuple[np.ndarray, ...]:
         """x, z, rc, y (n,) at time t [s], for the operator; blood from `rng`."""
-        points = self._move(self._material, t)
-        near = np.abs(points[:, 1]) < self._at(self.half, points)
-        x, y, z = points[near].T
+        x, y, z = self._move(self._material, t).T
         blood, rc = self._blood(t, rng)
         return (
             np.append(x, blood[:, 0]),
             np.append(z, blood[:, 1]),
-            np.append(self.rc[near], rc),
+            np.append(self.rc, rc),
             np.append(y, np.zeros(len(rc))),
         )
 

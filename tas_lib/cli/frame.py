@@ -46,8 +46,8 @@ Clip = Annotated[
     str,
     typer.Argument(
         metavar="CLIP",
-        help="A DICOM ultrasound clip, a video (MP4, AVI, GIF), the .cfg file of a view in CAMUS or "
-        "TED, or a recording (.nc) written by this program. Without it, or with the word "
+        help="A DICOM ultrasound clip, a video (MP4, AVI, GIF), the .cfg file of a view in CAMUS "
+        "or TED, or a recording (.nc) written by this program. Without it, or with the word "
         "'default': the real clip that is installed with this program.",
     ),
 ]

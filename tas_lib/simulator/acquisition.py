@@ -177,10 +177,13 @@ class Acquisition:
             problem, remedy = f"is {self.attenuation}", "give dB/cm/MHz, 0 to 5; tissue has 0.5"
             raise InputError(where, "attenuation", problem, remedy)
         try:
-            self.weights  # noqa: B018
-        except ValueError as error:
+            silent = not self.weights.any()
+        except (ValueError, TypeError) as error:
             problem, remedy = f"{self.apodisation!r} is unknown", "name a window of scipy.signal"
             raise InputError(where, "apodisation", problem, remedy) from error
+        if silent:
+            problem = f"{self.apodisation!r} leaves no element sounding"
+            raise InputError(where, "apodisation", problem, "use another window or more elements")
 
     @cached_property
     def depth(self) -> np.ndarray:
@@ -197,7 +200,7 @@ class Acquisition:
     @cached_property
     def weights(self) -> np.ndarray:
         """Transmit apodisation (element,)."""
-        return get_window(self.apodisation, self.probe.n_elements, fftbins=False)
+        return get_window(str(self.apodisation), self.probe.n_elements, fftbins=False)
 
     @property
     def angle_step(self) -> float:

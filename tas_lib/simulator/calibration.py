@@ -27,7 +27,7 @@ import torch
 from scipy.interpolate import RectBivariateSpline
 from tqdm import tqdm
 
-from tas_lib.simulator.acquisition import Acquisition
+from tas_lib.simulator.acquisition import Acquisition, Focused
 from tas_lib.simulator.exact import band, element_factor, propagate, pulse_echo_spectrum
 
 SHIPPED = Path(__file__).parents[1] / "data" / "calibration"  # of the default acquisition
@@ -48,8 +48,8 @@ class Settings:
     """How fine the calibration is; the page "How accurate, how fast" shows why."""
 
     zones: tuple[Zone, ...] = (
-        Zone(0.7, 40, 0.015),
-        Zone(0.9, 40, 0.015),
+        Zone(0.7, 46, 0.015),
+        Zone(0.9, 44, 0.015),
         Zone(1.2, 36, 0.006),
         Zone(1.6, 32, 0.006),
         Zone(2.3, 28, 0.005),
@@ -59,6 +59,14 @@ class Settings:
     half_range: float = 4.5e-3  # offsets kept on both sides in range [m]
     depth_step: float = 1.0  # of the calibration, in 1 / r [lambda / D^2]
     angle_step: float = 2.0  # of the calibration [degrees]
+
+
+def settings_for(acq: Acquisition) -> Settings:
+    """The settings in use. A shot that isn't focused leaves side lobes over the whole sector."""
+    if isinstance(acq.transmit, Focused):
+        return Settings()
+    zones = tuple(dataclasses.replace(z, half_angle=60, tolerance=0.007) for z in Settings().zones)
+    return Settings(zones, half_range=7e-3, angle_step=0.7)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -64,15 +64,24 @@ def path(acq: Acquisition, r, y):
     return y * y * distance / (2 * (distance * distance + start.imag**2))
 
 
+def _spectrum(acq: Acquisition, r) -> tuple[np.ndarray, np.ndarray]:
+    """Wavenumbers k (frequency,) [rad/m] of the pulse, evenly spaced, and b (frequency, *r.shape).
+
+    r: ranges [m], for what attenuation leaves of each frequency.
+    """
+    f = np.linspace(*band(acq, -50.0), 64)
+    one_way = 1e-4 * acq.attenuation * np.multiply.outer(f, r)  # dB; dB/cm/MHz = 1e-4 dB/m/Hz
+    loss = 10 ** (-2 * one_way / 10)
+    spectrum = np.abs(pulse_echo_spectrum(acq, f)) ** 2 / f
+    return 2 * np.pi * f / acq.c, (spectrum * loss.T).T
+
+
 def _mean_echo(acq: Acquisition, r, slope) -> np.ndarray:
     """w exp(2 i k0 p) (range, slope), complex, at y = slope r: smooth, and 1 at slope 0."""
     r, slope = np.atleast_1d(r), np.atleast_1d(slope)
     y = r[:, None] * slope
     late = path(acq, r[:, None], y) - y * slope / 2  # `one_way` leaves y^2 / 2 r out
-    f = np.linspace(*band(acq, -50.0), 64)
-    loss = 10 ** (-1e-5 * acq.attenuation * np.outer(f, r))  # both ways; dB/cm/MHz = 1e-4 dB/m/Hz
-    power = (np.abs(pulse_echo_spectrum(acq, f))[:, None] * loss) ** 2 / f[:, None]
-    wavenumber = 2 * np.pi * f / acq.c
+    wavenumber, power = _spectrum(acq, r)
     turn, step = (np.exp(2j * k * late) for k in (wavenumber[0], wavenumber[1] - wavenumber[0]))
     total = centre = 0.0
     for k, p in zip(wavenumber, power[..., None], strict=True):
@@ -115,14 +124,22 @@ def width(acq: Acquisition, r: float, level_db: float = -6.0) -> float:
 
 
 def correlation(acq: Acquisition, r: float, shift) -> np.ndarray:
-    """rho = |int w(y) conj(w(y + d)) dy|^2 / (int |w|^2 dy)^2 after shifts d in elevation [m].
+    """rho after shifts d in elevation [m] of the speckle at range r [m].
 
-    Of the speckle at range r [m]: the squared correlation of the I/Q, nearly that of the envelope.
+    The squared correlation of the I/Q, nearly that of the envelope. With the smooth part v of the
+    weight, and every frequency of the pulse turned by its own wavenumber over the path:
+
+        rho(d) = |sum_k b_k int v(y) conj v(y + d) exp(2 i k (p(y + d) - p(y))) dy|^2 / norm
     """
     y, w = _profile(acq, r)
-    w = np.concatenate([w[:0:-1], w])
-    lag = np.abs(np.fft.ifft(np.abs(np.fft.fft(w, 2 * len(w))) ** 2)[: len(w)])
-    return np.interp(np.abs(shift), (y[1] - y[0]) * np.arange(len(w)), (lag / lag[0]) ** 2)
+    late = path(acq, r, y)
+    v = w * np.exp(2j * acq.wavenumber * late)
+    wavenumber, power = _spectrum(acq, r)
+    turned = v * np.exp(-2j * wavenumber[:, None] * late)
+    turned = np.concatenate([turned[:, :0:-1], turned], 1)
+    spectra = np.abs(np.fft.fft(turned, 2 * turned.shape[1])) ** 2
+    lag = np.abs(np.fft.ifft(power @ spectra))[: turned.shape[1]]
+    return np.interp(np.abs(shift), (y[1] - y[0]) * np.arange(len(lag)), (lag / lag[0]) ** 2)
 
 
 class ElevationTable:

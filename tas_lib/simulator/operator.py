@@ -22,7 +22,7 @@ from tas_lib.errors import InputError
 from tas_lib.parallel import in_order, one_thread
 from tas_lib.simulator import exact, nufft
 from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
-from tas_lib.simulator.calibration import Settings, load_bands
+from tas_lib.simulator.calibration import Settings, load_bands, settings_for
 from tas_lib.simulator.elevation import ElevationTable, path
 
 
@@ -44,7 +44,7 @@ class SectorOperator:
         device: str = "cpu",
         progress: bool = True,
     ):
-        settings = settings or Settings()
+        settings = settings or settings_for(acq)
         _check(acq, settings)
         self.acq, self.device, self.dropped = acq, torch.device(device), 0
         self._lock = threading.Lock()

@@ -1,0 +1,379 @@
+"""The shape of a virtual left ventricle at end-diastole, and what stays with its material points.
+
+Heart coordinates, right-handed, metres: Z along the long axis from the epicardial apex (0) to the
+base plane (length); Theta = atan2(Y, X) grows clockwise as seen from the apex and is 0 in the
+middle of the anteroseptal wall. A material point is named by its position at end-diastole.
+
+Numbers: [A] published (see tas_lib/heart.py), [C] our choice.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from tas_lib.errors import InputError
+
+LEVELS = ("basal", "mid", "apical")
+WALLS = (
+    "anteroseptal",
+    "anterior",
+    "anterolateral",
+    "inferolateral",
+    "inferior",
+    "inferoseptal",
+)  # at Theta = 0, 60, ... 300 degrees
+VIEWS = {  # walls on the image's left and right
+    "A4C": ("inferoseptal", "anterolateral"),
+    "A2C": ("inferior", "anterior"),
+    "A3C": ("inferolateral", "anteroseptal"),
+}
+OUTSIDE, ATRIUM = 25e-3, 50e-3  # the motion fades over this distance outside wall and base [m] [C]
+CELLS = 160  # along Z
+TURN = 0.06  # of the length: over this the apical wall turns towards the long axis [C]
+ANGLES = np.arange(6) * np.pi / 3
+
+
+class Tissue(IntEnum):
+    """What is at a point: labels of `Heart.tissue`."""
+
+    SURROUNDING = 0
+    LV_BLOOD = 1
+    MYOCARDIUM = 2
+    LEFT_ATRIUM = 3  # blood
+    RIGHT_VENTRICLE = 4  # blood
+    RIGHT_ATRIUM = 5  # blood
+    THIN_WALL = 6  # of the atria and the right ventricle
+    PERICARDIUM = 7
+    PAPILLARY = 8  # muscles, in the left ventricle's cavity
+
+
+def _harmonics(c: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """(6, n): 1, cos, sin, cos 2, sin 2, cos 3 of an angle with cosine c and sine s."""
+    c2, s2 = c * c - s * s, 2 * c * s
+    return np.stack((np.ones_like(c), c, s, c2, s2, c * c2 - s * s2))
+
+
+def _slopes(h: np.ndarray) -> np.ndarray:
+    """(6, n): derivatives of `_harmonics` h with respect to the angle."""
+    s3 = h[2] * h[3] + h[1] * h[4]
+    return np.stack((np.zeros_like(s3), -h[2], h[1], -2 * h[4], 2 * h[3], -3 * s3))
+
+
+_FOURIER = np.linalg.inv(_harmonics(np.cos(ANGLES), np.sin(ANGLES)))
+
+
+def knots(table: np.ndarray, cap: float) -> np.ndarray:
+    """Coefficients (6 harmonics, 4 weights from cap to base) of a table (3 levels from base, 6)."""
+    rows = np.asarray(table)[::-1] @ _FOURIER
+    return np.concatenate(([[cap, 0, 0, 0, 0, 0]], rows)).T
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("kn,kn->n", a, b)
+
+
+def _smooth(x: np.ndarray) -> np.ndarray:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def positive(where: str, thing, *names: str) -> None:
+    for name in names:
+        if not (np.isfinite(getattr(thing, name)) and getattr(thing, name) > 0):
+            problem = f"is {getattr(thing, name)}"
+            raise InputError(where, name, problem, "give a positive number in SI units")
+
+
+def table(where: str, thing, *names: str) -> None:
+    for name in names:
+        value = np.broadcast_to(np.asarray(getattr(thing, name), np.float64), (3, 6))
+        if not np.isfinite(value).all():
+            raise InputError(where, name, "holds NaN or infinity", "give finite numbers")
+        object.__setattr__(thing, name, value)
+
+
+class Material(NamedTuple):
+    """Material points and all about them that does not change with time; 224 bytes a point."""
+
+    radius: np.ndarray  # (n,) R [m]
+    height: np.ndarray  # (n,) Z [m]
+    cos: np.ndarray  # (n,) of Theta
+    sin: np.ndarray
+    nearest_radius: np.ndarray  # (n,) R and Z of the point of the heart whose motion it shares [m]
+    nearest_height: np.ndarray
+    share: np.ndarray  # (n,) of that motion: 1 in the heart, 0 far away
+    inner: np.ndarray  # (n,) R_i there [m]
+    values: np.ndarray  # (4, n) weights of cap and levels along Z
+    integrals: np.ndarray  # (4, n) of the weights, from 0 [m]
+    harmonics: np.ndarray  # (6, n) in Theta; fading towards the axis in the cavity
+    slopes: np.ndarray  # (6, n) their derivatives
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """The shape at end-diastole: truncated ellipsoids about one centre; thickness varies [A]."""
+
+    diameter: float = 48.9e-3  # of the cavity, LVIDd [m]
+    length: float = 90e-3  # epicardial apex to base plane; 1.41 of the external diameter [m]
+    thickness: np.ndarray = 7.45e-3  # of the wall where widest: (3 levels, 6 walls) or one [m]
+    apex: float = 4e-3  # thickness of the wall at the apex [m] [C]
+    equator: float = 0.7  # height of the widest place, fraction of the length [C]
+
+    def __post_init__(self):
+        positive("anatomy", self, "diameter", "length", "apex", "equator")
+        table("anatomy", self, "thickness")
+        if (self.thickness <= 0).any() or self.thickness.max() > 0.6 * self.diameter:
+            problem = f"spans {self.thickness.min()} to {self.thickness.max()} m"
+            raise InputError("anatomy", "thickness", problem, "give walls of 4 to 25 mm, in metres")
+        if not 0.5 < self.equator <= 1 or self.apex > 0.3 * self.length:
+            problem = f"are {self.equator}, {self.apex} m"
+            remedy = "choose 0.5 to 1 and less than 0.3 of the length"
+            raise InputError("anatomy", "equator, apex", problem, remedy)
+
+    @property
+    def centre(self) -> float:
+        """Z of the ellipsoids' centre [m]; also the epicardium's semi-axis along Z."""
+        return self.equator * self.length
+
+    def inner(self, height: np.ndarray) -> np.ndarray:
+        """R_i(Z) [m]; 0 in the cap."""
+        along = (height - self.centre) / (self.centre - self.apex)
+        return self.diameter / 2 * np.sqrt(np.maximum(1 - along * along, 0))
+
+    @cached_property
+    def levels(self) -> np.ndarray:
+        """Z (3,) [m] of the middles of the apical, mid and basal thirds of the middle of the wall.
+
+        The apical level lies a little higher, clear of the cap.
+        """
+        u = np.linspace(0, np.arccos(1 - 1 / self.equator), 400)
+        z = self.centre - (self.centre - self.apex / 2) * np.cos(u)
+        r = (self.diameter + self.thickness.mean()) / 2 * np.sin(u)
+        arc = np.append(0, np.cumsum(np.hypot(np.diff(z), np.diff(r))))
+        return np.interp(np.array([1.4, 3, 5]) / 6 * arc[-1], arc, z)
+
+    @cached_property
+    def _basis(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights along Z of cap, apical, mid and basal level (4) and their integrals, as cubics.
+
+        (power, 4, cell), highest power first, of the share of a cell that is passed. The cap's
+        weight is 1 in the solid apex and falls as the wall turns towards the long axis.
+        """
+        height = np.linspace(self.apex, self.length, CELLS + 1)
+        turned = 1 / (1 + ((height - self.apex) / (TURN * self.length)) ** 2)
+        levels = CubicSpline(self.levels, np.eye(3), bc_type="clamped")
+        along = levels(np.clip(height, self.levels[0], self.levels[2])).T
+        weights = np.vstack((turned, (1 - turned) * along))
+        spline = CubicSpline(height, weights.T, bc_type="clamped")
+        cubics = []
+        for poly in (spline.c, spline.antiderivative().c):
+            scale = (height[1] - height[0]) ** np.arange(len(poly) - 1.0, -1, -1)
+            cubics.append(np.ascontiguousarray((poly.T * scale).T.swapaxes(1, 2)))
+        return cubics[0], cubics[1]
+
+    def _weights(self, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(4, n) weights of cap and levels at heights (n,) [m] and their integrals from 0 [m]."""
+        at = np.clip((height - self.apex) * (CELLS / (self.length - self.apex)), 0, CELLS)
+        cell = np.minimum(at.astype(np.intp), CELLS - 1)
+        at -= cell
+        results = []
+        for powers in self._basis:
+            result = powers[0].take(cell, axis=1)
+            for power in powers[1:]:
+                result *= at
+                result += power.take(cell, axis=1)
+            results.append(result)
+        results[1][0] += np.minimum(height, self.apex)
+        return results[0], results[1]
+
+    def _breadth(self, values: np.ndarray, harmonics: np.ndarray) -> np.ndarray:
+        """The epicardium's semi-axis across [m], where Z and Theta have this basis."""
+        coefficients = knots(self.thickness, self.thickness[2].mean())
+        return self.diameter / 2 + dot(coefficients @ values, harmonics)
+
+    def outer(self, height: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """R_o(Z, Theta) [m] of the epicardium."""
+        values, _ = self._weights(np.asarray(height, np.float64))
+        breadth = self._breadth(values, _harmonics(np.cos(theta), np.sin(theta)))
+        return breadth * np.sqrt(np.maximum(1 - (1 - height / self.centre) ** 2, 0))
+
+    def at(self, points: np.ndarray) -> Material:
+        """Points (n, 3) [m], where they are at end-diastole, ready to be moved many times."""
+        points = np.asarray(points, np.float64)
+        if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+            problem = f"has shape {points.shape} or holds NaN"
+            raise InputError("heart", "points", problem, "give finite points (n, 3) in metres")
+        x, y, z = points.T.copy()
+        radius = np.sqrt(x * x + y * y)
+        scale = 1 / np.maximum(radius, 1e-12)
+        c, s = x * scale, y * scale
+        harmonics = _harmonics(c, s)
+        nearest = np.minimum(z, self.length)
+        along = nearest - self.centre
+        values, integrals = self._weights(nearest)
+        breadth = self._breadth(values, harmonics)
+        beyond = np.maximum(np.sqrt((radius / breadth) ** 2 + (along / self.centre) ** 2), 1)
+        distance = np.sqrt(radius**2 + along**2) * (1 - 1 / beyond)
+        share = (1 - _smooth(distance / OUTSIDE)) * (1 - _smooth((z - nearest) / ATRIUM))
+        nearest, nearest_radius = self.centre + along / beyond, radius / beyond
+        inner = self.inner(nearest)
+        slopes = _slopes(harmonics)
+        towards_axis = np.minimum(nearest_radius / np.maximum(inner, 1e-12), 1)
+        harmonics[1:] *= towards_axis**2
+        outside = np.flatnonzero(beyond > 1)
+        values[:, outside], integrals[:, outside] = self._weights(nearest[outside])
+        moves_with = nearest_radius, nearest, share, inner
+        return Material(radius, z, c, s, *moves_with, values, integrals, harmonics, slopes)
+
+    def wall_line(self, theta: float, layer: float, count: int) -> np.ndarray:
+        """(count, 3) [m] from apex to base in the wall at `theta`, equally spaced along the line.
+
+        layer: 0 endocardium, 0.5 mid-wall, 1 epicardium.
+        """
+        share = np.linspace(0, 1, 500)
+        line = 0
+        for weight, semi_axis in ((1 - layer, self.centre - self.apex), (layer, self.centre)):
+            u = share * np.arccos(-(self.length - self.centre) / semi_axis)
+            z = self.centre - semi_axis * np.cos(u)
+            z[-1] = self.length
+            outer = semi_axis == self.centre
+            r = self.outer(z, np.full(z.shape, theta)) if outer else self.inner(z)
+            line = line + weight * np.stack((r * np.cos(theta), r * np.sin(theta), z), axis=-1)
+        arc = np.append(0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1)))
+        at = np.linspace(0, arc[-1], count)
+        return np.stack([np.interp(at, arc, line[:, k]) for k in range(3)], axis=-1)
+
+    def view_line(self, view: str, layer: float = 0.5, count: int = 145) -> np.ndarray:
+        """(count, 3) [m]: image-left base, apex, image-right base; equal steps in either half."""
+        if view not in VIEWS:
+            raise InputError("heart", "view", f"is {view!r}", f"choose one of {', '.join(VIEWS)}")
+        half = count // 2 + 1
+        left, right = (
+            self.wall_line(ANGLES[WALLS.index(wall)], layer, half) for wall in VIEWS[view]
+        )
+        return np.concatenate((left[:0:-1], right))
+
+    @cached_property
+    def view_lines(self) -> dict[str, Material]:
+        return {view: self.at(self.view_line(view)) for view in VIEWS}
+
+    def ring(self, height: float, layer: float, count: int) -> np.ndarray:
+        """(count, 3) [m] around the wall at one height; the first in the anteroseptal wall."""
+        theta = np.arange(count) * 2 * np.pi / count
+        inner, outer = self.inner(height), self.outer(np.full(count, height), theta)
+        r = (1 - layer) * inner + layer * outer
+        return np.stack((r * np.cos(theta), r * np.sin(theta), np.full(count, height)), axis=-1)
+
+    def _rings(self, layer: float, count: int) -> Material:
+        """Rings at the three levels, base first."""
+        return self.at(np.concatenate([self.ring(z, layer, count) for z in self.levels[::-1]]))
+
+    @cached_property
+    def mid_rings(self) -> Material:
+        return self._rings(0.5, 72)
+
+    @cached_property
+    def walls(self) -> tuple[Material, Material]:
+        return self._rings(0.0, 6), self._rings(1.0, 6)
+
+    @cached_property
+    def endocardium(self) -> tuple[Material, float]:
+        """Points all over the endocardium; dTheta dZ of each."""
+        step = (self.length - self.apex) / 80
+        height = np.repeat(self.apex + (np.arange(80) + 0.5) * step, 12)
+        theta = np.tile(np.arange(12) * np.pi / 6, 80)
+        r = self.inner(height)
+        points = np.stack((r * np.cos(theta), r * np.sin(theta), height), axis=-1)
+        return self.at(points), step * np.pi / 6
+
+    def outline(
+        self, origin: np.ndarray, right: np.ndarray, down: np.ndarray, count: int = 200
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Endo- and epicardium (count, 2) [m] where the plane origin + x right + z down cuts them.
+
+        x, z in the plane, along its unit vectors `right` and `down`, from image-left base over the
+        apex to image-right base: ready for `mesh.mesh_from_walls`. Raises InputError where the
+        vectors are no orthonormal pair or the plane misses the cavity at centre or base.
+        """
+        origin, right, down = (np.asarray(v, np.float64) for v in (origin, right, down))
+        frame = np.stack((right, down))
+        if frame.shape != (2, 3) or not np.allclose(frame @ frame.T, np.eye(2), atol=1e-6):
+            raise InputError("plane", "right, down", "are no orthonormal pair", "normalise them")
+        rise = frame[:, 2]  # of Z along x and z
+        if np.hypot(*rise) < 0.5:
+            raise InputError("plane", "right, down", "lie across the long axis", "tilt the plane")
+        away = -rise / np.hypot(*rise)  # in the plane, towards the apex
+        side = np.array([-away[1], away[0]])
+        side *= np.sign(side[0]) or 1
+        middle = frame @ (np.array([0, 0, self.centre]) - origin)
+        to_base = (self.length - origin[2] - middle @ rise) / np.hypot(*rise)
+        base = middle - to_base * away
+        curves = []
+        for outside in (self._outside_endo, self._outside_epi):
+
+            def last_inside(start, directions, outside=outside):
+                """The points (n, 2) where rays from `start` leave the surface, by bisection."""
+                low, high = np.zeros((len(directions), 1)), np.full((len(directions), 1), 1.0)
+                for _ in range(50):
+                    half = (low + high) / 2
+                    out = outside(origin + (start + half * directions) @ frame)[:, None]
+                    low, high = np.where(out, low, half), np.where(out, half, high)
+                return start + low * directions
+
+            if outside(origin + np.stack((middle, base)) @ frame).any():
+                problem = "is in a plane that misses the cavity at the ventricle's centre or base"
+                raise InputError("plane", "origin", problem, "move it nearer to the long axis")
+            corners = last_inside(base, np.stack((-side, side))) - middle
+            first, last = np.arctan2(corners @ side, corners @ away)
+            angle = np.linspace(first, last, count)[:, None]
+            curves.append(last_inside(middle, np.cos(angle) * away + np.sin(angle) * side))
+        return curves[0], curves[1]
+
+    def _outside_endo(self, points: np.ndarray) -> np.ndarray:
+        return np.hypot(points[:, 0], points[:, 1]) >= self.inner(points[:, 2])
+
+    def _outside_epi(self, points: np.ndarray) -> np.ndarray:
+        theta = np.arctan2(points[:, 1], points[:, 0])
+        return np.hypot(points[:, 0], points[:, 1]) >= self.outer(points[:, 2], theta)
+
+    def tissue(self, points: np.ndarray) -> np.ndarray:
+        """Labels (n,) uint8 (`Tissue`) at end-diastole; the other chambers are ellipsoids [C]."""
+        x, y, z = np.asarray(points, np.float64).T
+        radius, theta = np.hypot(x, y), np.arctan2(y, x)
+        wide = self.diameter / 2 + self.thickness.mean()
+        breadth = self._breadth(self._weights(z)[0], _harmonics(np.cos(theta), np.sin(theta)))
+        lv = np.maximum(np.hypot(radius / breadth, (z - self.centre) / self.centre), 1)
+        lv = np.hypot(radius, z - self.centre) * (1 - 1 / lv)  # distance outside [m]
+        rv = _distance(x, y, z, 0.95 * wide, -40, 0.85 * self.length, wide, 0.65 * self.length)
+        ra = _distance(x, y, z, 1.5 * wide, -60, self.length + 14e-3, 0.65 * wide, 28e-3)
+        la = _distance(x, y, z, 0.05 * wide, 120, self.length + 14e-3, 0.7 * wide, 28e-3)
+        above = z > self.length
+        heart = np.where(above, np.minimum(ra, la), np.minimum(lv, rv))
+        label = np.zeros(radius.shape, np.uint8)
+        label[heart < 5e-3] = Tissue.PERICARDIUM
+        label[heart < 3e-3] = Tissue.THIN_WALL
+        label[~above & (heart == lv) & (heart < 2e-3)] = Tissue.PERICARDIUM
+        label[~above & (rv <= 0)] = Tissue.RIGHT_VENTRICLE
+        label[above & (ra <= 0)] = Tissue.RIGHT_ATRIUM
+        label[above & (la <= 0)] = Tissue.LEFT_ATRIUM
+        label[~above & (lv <= 0)] = Tissue.MYOCARDIUM
+        cavity = ~above & (radius < self.inner(z))
+        label[cavity] = Tissue.LV_BLOOD
+        for angle in (140, 235):  # between the views' walls
+            muscle = _distance(
+                x, y, z, 0.3 * self.diameter, angle, 0.45 * self.length, 4e-3, 0.12 * self.length
+            )
+            label[cavity & (muscle <= 0)] = Tissue.PAPILLARY
+        return label
+
+
+def _distance(x, y, z, radius, degrees, height, across, along) -> np.ndarray:
+    """Distance (n,) [m] outside an ellipsoid of revolution centred at (radius, degrees, height)."""
+    dx, dy = x - radius * np.cos(np.radians(degrees)), y - radius * np.sin(np.radians(degrees))
+    apart = np.sqrt(dx**2 + dy**2 + (z - height) ** 2)
+    level = np.sqrt((dx**2 + dy**2) / across**2 + ((z - height) / along) ** 2)
+    return apart * (1 - 1 / np.maximum(level, 1))
