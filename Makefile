@@ -21,7 +21,7 @@ STAGE := _build/stage
 HTML  := _build/html/index.html
 NAMES := $(basename $(notdir $(wildcard notebooks/*.py)))
 DONE  := $(NAMES:%=$(EXEC)/%.ipynb)
-CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml pyproject.toml constraints.txt
+CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml notebooks/archive pyproject.toml constraints.txt
 PAGES := book _config.yml _toc.yml constraints.txt $(DONE)
 
 # PyTorch for the CPU alone; PyPI's wheel for Linux brings some 3 GB of CUDA.
