@@ -181,7 +181,7 @@ glue("search", 1e3 * Window().search)
 glue("probe", operator.acq.probe.name)
 glue("lines", operator.acq.n_lines)
 glue("line_step", np.degrees(operator.acq.angle_step))
-glue("focus", 1e3 * operator.acq.focus)
+glue("focus", 1e3 * operator.acq.transmit.distance)
 glue("near", 1e3 * operator.acq.r_min)
 
 # %% [markdown]
