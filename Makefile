@@ -1,7 +1,7 @@
 # Two commands on a fresh machine:
 #   make book                  the book, in _build/html (PROFILE=smoke|laptop|paper, laptop unless told)
 #   make test                  the tests
-# Also: make env, make lint, make clean, make help. Needs Python 3.11 to 3.13, make and a network.
+# Also: make env, make lint, make calibration, make clean, make help. Needs Python 3.11 to 3.13, make and a network.
 #
 # A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by
@@ -34,7 +34,7 @@ export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help env book test lint clean FORCE
+.PHONY: help env book test lint calibration clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -101,6 +101,10 @@ test: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+# The calibration of the default acquisition, which ships; after any change of its settings.
+calibration: $(STAMP)
+	@$(PY) -c 'from tas_lib.simulator.calibration import ship; ship()'
 
 clean:
 	rm -rf _build

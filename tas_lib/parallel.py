@@ -1,8 +1,8 @@
 """How many threads work, decided in one place: independent items side by side, one thread each.
 
 Two frames made side by side are ready sooner than two that take turns with twice the threads, and
-PyTorch's FFTs give other bits on another number of threads: what shall be reproducible runs in
-`one_thread`, however many work beside it.
+PyTorch's results differ in the last bits with the number of its threads: what shall be reproducible
+runs in `one_thread`, however many work beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from itertools import islice
 from typing import TypeVar
 
 import torch
+
+from tas_lib.errors import InputError
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -43,7 +45,9 @@ def in_order(
 
     Items are taken when a worker gets free, so that few of them are in memory at once.
     """
-    workers = workers or cores()
+    workers = cores() if workers is None else workers
+    if workers < 1:
+        raise InputError("parallel", "workers", f"are {workers}", "let at least one work")
     with ThreadPoolExecutor(workers) as pool:
         items = iter(items)
         pending = deque(pool.submit(function, item) for item in islice(items, 2 * workers))
@@ -54,3 +58,4 @@ def in_order(
         finally:
             for future in pending:
                 future.cancel()
+    torch.set_num_threads(torch.get_num_threads())  # for threads to come, as for this one

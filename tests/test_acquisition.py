@@ -177,7 +177,10 @@ def test_what_decides_the_point_spread_decides_the_key():
         {"n_lines": 127},
     ]
     assert len({replace(Acquisition(), **change).key for change in changes}) == len(changes)
-    assert replace(Acquisition(), transmit=Focused()).key == Acquisition().key
+    same = {"c": 1540, "n_lines": np.int64(128), "attenuation": 0, "transmit": Focused()}
+    assert replace(Acquisition(), **same).key == Acquisition().key
+    out_of_plane = Probe("another name", height=12e-3, elevation_focus=70e-3)
+    assert Acquisition(out_of_plane).key == Acquisition().key
 
 
 @given(st.integers(0, 20).flatmap(lambda n: arrays(float, (4, n), elements=FINITE)))

@@ -104,6 +104,15 @@ def test_zones_cover_all_rows_once(acquisition, r_min, r_max):
         assert band.columns[-1] >= (acq.n_lines - 1) / 2 and (np.diff(band.columns) > 0).all()
 
 
+def test_a_zone_of_a_single_row_is_calibrated(acquisition):
+    border = 1.6 * acquisition.probe.aperture
+    start = border - 0.5 * acquisition.range_step
+    acq = replace(acquisition, r_min=start, r_max=start + 10e-3)
+    bands = calibrate(acq, Settings(depth_step=8.0, angle_step=15.0), progress=False)
+    assert bands[0].stop - bands[0].start == 1
+    assert all(np.isfinite(band.maps(acq)).all() for band in bands)
+
+
 def test_a_tighter_tolerance_takes_more_terms_and_leaves_less_error(tiny, cache):
     acq, settings, _ = tiny
     acq = replace(acq, r_min=17e-3, r_max=29e-3)

@@ -1,13 +1,14 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tas_lib.errors import InputError
 from tas_lib.parallel import cores, in_order, one_thread
 
 
@@ -118,19 +119,28 @@ def test_one_thread_holds_beside_other_workers():
     assert torch.get_num_threads() == before
 
 
-def test_fft_bits_do_not_depend_on_the_threads_outside():
-    signal = torch.as_tensor(np.random.default_rng(0).standard_normal((300, 300)))
+def test_threads_that_come_later_have_their_usual_number():
     before = torch.get_num_threads()
-    spectra = []
     try:
-        for threads in 1, 2:
-            torch.set_num_threads(threads)
+        torch.set_num_threads(2)
+
+        def work(item):
             with one_thread():
-                spectra.append(torch.fft.fft2(signal))
+                time.sleep(1e-3)
+
+        list(in_order(work, range(20), 4))
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(*spectra)
 
 
-def test_there_is_at_least_one_core():
-    assert cores() >= 1
+def test_cores_are_those_the_process_may_use(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {3, 5, 8}, raising=False)
+    assert cores() == 3
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_nobody_at_work_is_refused(workers):
+    with pytest.raises(InputError, match="workers: are .*at least one"):
+        list(in_order(str, [1], workers))

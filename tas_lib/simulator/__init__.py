@@ -2,7 +2,7 @@
 
 from tas_lib.simulator.acquisition import PROBES, Acquisition, Diverging, Focused, Probe
 from tas_lib.simulator.operator import SectorOperator
-from tas_lib.simulator.reference import ReferenceOperator, simulate_reference
+from tas_lib.simulator.reference import simulate_reference
 
 __all__ = [
     "PROBES",
@@ -10,7 +10,6 @@ __all__ = [
     "Diverging",
     "Focused",
     "Probe",
-    "ReferenceOperator",
     "SectorOperator",
     "simulate_reference",
 ]

@@ -42,6 +42,9 @@ class Probe:
         _positive("probe", self, "height", "elevation_focus")
         if not (isinstance(self.n_elements, numbers.Integral) and self.n_elements > 1):
             raise InputError("probe", "n_elements", f"is {self.n_elements}", "describe an array")
+        if self.width > self.pitch:
+            problem, remedy = f"is {self.width} m", f"elements {self.pitch} m apart are narrower"
+            raise InputError("probe", "width", problem, remedy)
         if self.bandwidth >= 2:
             raise InputError(
                 "probe", "bandwidth", f"is {self.bandwidth}", "give a fraction below 2"
@@ -58,7 +61,7 @@ class Probe:
 
 
 P4_2V = Probe()
-PA4_2_20 = Probe("PA4-2/20", 2.5e6, bandwidth=0.60)
+PA4_2_20 = Probe("PA4-2/20", 2.5e6, bandwidth=0.60)  # PyMUST names no lens: the P4-2v's
 PROBES = {probe.name: probe for probe in (P4_2V, PA4_2_20)}
 
 
@@ -104,7 +107,8 @@ class Diverging:
 
     def __post_init__(self):
         _positive("diverging transmit", self, "width")
-        if not len(self.tilts):
+        object.__setattr__(self, "tilts", tuple(float(tilt) for tilt in self.tilts))
+        if not self.tilts:
             raise InputError("diverging transmit", "tilts", "are none", "give one angle a shot")
         if not np.abs(self.tilts).max() + self.width / 2 < np.deg2rad(89):
             problem = "and width together look along the array"
@@ -228,10 +232,21 @@ class Acquisition:
 
     @property
     def key(self) -> str:
-        """Hash of everything that decides the point-spread function."""
-        kind = type(self.transmit).__name__
-        text = json.dumps([kind, dataclasses.asdict(self)], sort_keys=True, default=float)
+        """Hash of what decides the point-spread function in the plane."""
+        facts = dataclasses.asdict(self)
+        for field in "name", "height", "elevation_focus":
+            del facts["probe"][field]
+        text = json.dumps([type(self.transmit).__name__, _plain(facts)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value):
+    """Numbers of any kind as floats, so that equal acquisitions have equal keys."""
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    return value if isinstance(value, str) else float(value)
 
 
 def checked_scatterers(x, z, rc, y=None) -> list[np.ndarray | None]:

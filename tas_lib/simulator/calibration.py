@@ -7,7 +7,7 @@ then gives the few patches phi_k that span them all:
 
     h(p; p - offset) = sum_k b_k(p) phi_k(offset),         k = 1 .. K(zone)
 
-The rank is local, tens in the near field and about ten beyond 45 mm, hence the zones. What changes
+The rank is local, tens in the near field and 11 to 14 beyond 45 mm, hence the zones. What changes
 with depth is the curvature of wavefronts over the aperture D, D^2 / (lambda r): the grid of depths
 is uniform in 1 / r. A sector is its own mirror image, so patches are even or odd in angle.
 """
@@ -45,7 +45,7 @@ class Zone:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How fine the calibration is; the page "How accurate, how fast" shows why."""
+    """How fine the calibration is; "How accurate, how fast" varies tolerances and depths."""
 
     zones: tuple[Zone, ...] = (
         Zone(0.7, 46, 0.015),
@@ -152,7 +152,10 @@ def point_spread(acq: Acquisition, r: float, columns: np.ndarray, n_r: int, n_a:
 
 
 def calibrate(acq: Acquisition, settings: Settings, progress: bool = True) -> list[Band]:
-    """Bands that cover the acquisition's range; half a minute on two cores."""
+    """Bands that cover the acquisition's range.
+
+    On two cores half a minute for focused lines, some minutes for diverging waves.
+    """
     n = max(6, 1 + int(np.ceil(acq.sector / 2 / np.deg2rad(settings.angle_step))))
     last = acq.sector / 2 / acq.angle_step + 0.5
     columns = np.unique(np.round(np.linspace(0, last, n))).astype(int)
@@ -186,7 +189,7 @@ def _plan(acq: Acquisition, settings: Settings):
         if stop > start:
             near, far = 1 / acq.depth[[start, stop - 1]]
             n = max(4, 2 + int(np.ceil((near - far) / step)))
-            margin = (near - far) / (n - 1) / 2
+            margin = max(near - far, step) / (n - 1) / 2
             yield zone, start, stop, 1 / np.linspace(near + margin, far - margin, n)
             start = stop
 

@@ -115,10 +115,10 @@ def slice_thickness(acq: Acquisition, r: float) -> float:
     return 2 * np.trapezoid(np.abs(w) ** 2, y)
 
 
-def width(acq: Acquisition, r: float, level_db: float = -6.0) -> float:
-    """Full width [m] of |w| at range r [m], where it first falls to `level_db` (-40 or more)."""
+def width(acq: Acquisition, r: float) -> float:
+    """Full width [m] of |w| at range r [m], where it first falls to -6 dB."""
     y, w = _profile(acq, r)
-    fallen = np.abs(w) - 10 ** (level_db / 20)
+    fallen = np.abs(w) - 10 ** (-6 / 20)
     i = np.argmax(fallen < 0)
     return 2 * np.interp(0, -fallen[i - 1 : i + 1], y[i - 1 : i + 1])
 
@@ -154,7 +154,7 @@ class ElevationTable:
         self._step = SLOPE_STEP * acq.wavelength / acq.probe.height
 
     @cached_property
-    def _table(self) -> torch.Tensor:
+    def table(self) -> torch.Tensor:
         """Real and imaginary part of w exp(2 i k0 p) (1, 2, log range, slope), float32."""
         acq, focus = self.acq, self.acq.probe.elevation_focus
         n = 2 + int(np.log((acq.r_max + MARGIN) / acq.r_min) / LOG_STEP)
@@ -167,7 +167,7 @@ class ElevationTable:
     def __call__(self, r, y) -> torch.Tensor:
         """w (scatterer,), complex64, at ranges r and elevations y (scatterer,) [m]."""
         r, y = (torch.as_tensor(a, dtype=torch.float32) for a in (r, y))
-        table = self._table.to(r.device)
+        table = self.table.to(r.device)
         *_, rows, columns = table.shape
         row = torch.log(r / self.acq.r_min) / LOG_STEP * (2 / (rows - 1)) - 1
         column = torch.abs(y / r) / self._step * (2 / (columns - 1)) - 1

@@ -29,9 +29,10 @@ from tas_lib.simulator.elevation import ElevationTable, path
 class SectorOperator:
     """`SectorOperator(acq)(x, z, rc)` images point scatterers.
 
-    The first use of an acquisition calibrates it (half a minute, then cached; the default one is
-    ready). `dropped` counts the scatterers left out so far: those nearer than `acq.r_min`, where
-    nothing is modelled, and those further outside the sector than the operator reaches.
+    The first use of an acquisition calibrates it (half a minute for focused lines, minutes for
+    diverging waves; then cached; the default one is ready). `dropped` counts the scatterers left
+    out so far: those nearer than `acq.r_min`, where nothing is modelled, and those further outside
+    the sector than the operator reaches.
 
     device: where PyTorch computes, "cpu" or "cuda".
     """
@@ -45,9 +46,12 @@ class SectorOperator:
         progress: bool = True,
     ):
         settings = settings or settings_for(acq)
+        if device not in ("cpu", "cuda") or device == "cuda" and not torch.cuda.is_available():
+            raise InputError("operator", "device", f"{device!r} is not there", "use 'cpu'")
         _check(acq, settings)
         self.acq, self.device, self.dropped = acq, torch.device(device), 0
         self._lock = threading.Lock()
+        self._elevation = ElevationTable(acq)
         bands = load_bands(acq, settings, progress)
         self._pad = n_r, n_a = tuple(np.max([band.reach for band in bands], axis=0).tolist())
         size = len(acq.depth) + 2 * n_r, acq.n_lines + 2 * n_a
@@ -70,15 +74,12 @@ class SectorOperator:
         power = torch.cat([zone.power() for zone in self.zones]).cpu().numpy()
         return np.sqrt(power * acq.depth[:, None] * acq.range_step * acq.angle_step)
 
-    @cached_property
-    def _elevation(self) -> ElevationTable:
-        return ElevationTable(self.acq)
-
     def __call__(self, x, z, rc, y=None) -> np.ndarray:
         """I/Q (depth, line), complex64, carrier exp(2 i k0 r) removed.
 
         x, z: positions (scatterer,) [m]; rc: backscatter coefficients (scatterer,);
-        y: distances from the image plane (scatterer,) [m], none for scatterers in the plane.
+        y: distances from the image plane (scatterer,) [m], none for scatterers in the plane; the
+            first frame with it takes seconds more.
         """
         with one_thread():
             sigma = torch.fft.ifft2(nufft.type1(*self.points(x, z, rc, y), self.grid))
@@ -106,6 +107,8 @@ class SectorOperator:
         if y is not None:
             y = torch.as_tensor(y, device=self.device)
             seen = r + path(acq, r, y)
+            with self._lock:  # one thread makes the table
+                self._elevation.table  # noqa: B018
             rc = rc * self._elevation(r, y)
         row = (seen - acq.r_min) / acq.range_step + n_r
         column = (angle + acq.sector / 2) / acq.angle_step + n_a
@@ -167,7 +170,8 @@ def _check(acq: Acquisition, settings: Settings) -> None:
     edge = np.sin(acq.sector / 2)
     if acq.wavelength / probe.pitch < 1 + edge:
         problem = f"{1e3 * probe.pitch:.3f} mm sends grating lobes into the picture"
-        remedy = f"use {1e3 * acq.wavelength / (1 + edge):.3f} mm or less, or a narrower sector"
+        most = np.floor(1e6 * acq.wavelength / (1 + edge)) / 1e3
+        remedy = f"use {most:.3f} mm or less, or a narrower sector"
         raise InputError("probe", "pitch", problem, remedy)
     low, high = exact.band(acq)
     shortest = 3 * acq.c / settings.half_range
@@ -184,3 +188,7 @@ def _check(acq: Acquisition, settings: Settings) -> None:
     if acq.range_step > step:
         problem = f"is {1e3 * acq.range_step:.3f} mm, the pulse allows {1e3 * step:.3f} mm"
         raise InputError("acquisition", "range_step", problem, "make it smaller")
+    if acq.r_min < probe.aperture / 4:
+        problem = f"is {1e3 * acq.r_min:.3f} mm, in the nearest field of the array"
+        remedy = f"begin at {1e3 * probe.aperture / 4:.1f} mm, a quarter of the aperture, or deeper"
+        raise InputError("acquisition", "r_min", problem, remedy)

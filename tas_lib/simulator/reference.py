@@ -8,7 +8,6 @@ from tqdm import tqdm
 
 from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
 from tas_lib.simulator.exact import band, beamform
-from tas_lib.simulator.operator import SectorOperator
 
 
 def parameters(acq: Acquisition) -> pymust.utils.Param:
@@ -46,13 +45,3 @@ def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np
         spectrum = np.fft.rfft(rf, n, axis=0)[keep] * np.exp(-2j * np.pi * f * start)[:, None]
         spectra.append(scale * spectrum.T)
     return beamform(acq, np.stack(spectra), f)
-
-
-class ReferenceOperator(SectorOperator):
-    """The slow engine behind the fast one's call, also for a `Scene`: hours a frame at full size.
-
-    Only the time-gain compensation (`sensitivity`) still comes from the calibration.
-    """
-
-    def __call__(self, x, z, rc) -> np.ndarray:
-        return simulate_reference(self.acq, x, z, rc)
