@@ -567,7 +567,8 @@ themed(draw, "Time of a frame against scatterers and against terms")
 archived, source = Path("archive/fastsimus.json"), "measured here"
 if fastsimus_seconds is None and archived.exists():
     record = json.loads(archived.read_text())
-    fastsimus_seconds = record["fastsimus_seconds_per_frame"]
+    share = frame_scatterers / record["scatterers"]
+    fastsimus_seconds = share * record["fastsimus_seconds_per_frame"]
     source = f"archived {record['date']}, on {record['device']}, {record['threads']} threads"
 rows = {}
 for name, seconds, origin in (
