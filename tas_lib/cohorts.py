@@ -1,0 +1,356 @@
+"""The three evaluation cohorts (section IV-A.2), as virtual patients whose true motion is known.
+
+SSHF and HUNT: every patient is filmed twice, by probes placed anew; HUNT-A: once, for two
+observers. Every patient, visit and recording has random numbers of its own, so that a larger cohort
+contains the smaller one and a recording is the same whoever makes it. Sizes, views and visits are
+the paper's; populations, poses and settings are our choice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from tas_lib import recording
+from tas_lib.anatomy import VIEWS
+from tas_lib.artefacts import CLINICAL, Scanner, Shadow
+from tas_lib.clinic import MESH, Pose, image, with_truth
+from tas_lib.errors import InputError
+from tas_lib.heart import Heart
+from tas_lib.mesh import mesh_from_walls
+from tas_lib.patients import random_heart
+from tas_lib.provenance import PACKAGES, facts
+from tas_lib.simulator import SectorOperator
+from tas_lib.tissue import Echogenicity
+
+MANIFEST = "manifest.json"
+POSES = 100  # drawn at most for one recording
+TRUTH = "gls_of_heart", "gls", "gls_in_plane", "strain_of_heart", "strain", "strain_in_plane"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cohort:
+    """Who is filmed, how often, and how many observers analyse one recording."""
+
+    patients: int
+    mix: dict[str, float]  # shares of `patients.PATHOLOGIES`
+    visits: tuple[str, ...] = ("test", "retest")
+    observers: int = 1
+
+
+# Shares of disease: our choice, for peak GLS near the paper's -17.8 +- 3.2 % over all three.
+GENERAL = {
+    "healthy": 0.66,
+    "hypertrophic": 0.12,
+    "atrial fibrillation": 0.12,
+    "infarct": 0.06,
+    "dyssynchrony": 0.02,
+    "dilated": 0.02,
+}
+CLINIC = {
+    "healthy": 0.54,
+    "hypertrophic": 0.14,
+    "atrial fibrillation": 0.14,
+    "infarct": 0.10,
+    "dyssynchrony": 0.04,
+    "dilated": 0.04,
+}
+COHORTS = {
+    "sshf": Cohort(40, CLINIC),
+    "hunt": Cohort(30, GENERAL),
+    "hunt-a": Cohort(88, GENERAL, visits=("test",), observers=2),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """How much of a cohort is made."""
+
+    patients: int | None  # None: all
+    half: bool  # beats, from end-diastole to end-systole
+
+
+PROFILES = {"smoke": Profile(2, True), "laptop": Profile(6, False), "paper": Profile(None, False)}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    """All that makes one recording, drawn."""
+
+    patient: int
+    visit: str
+    heart: Heart  # as it beats on that day
+    pose: Pose
+    scanner: Scanner
+    tissue: Echogenicity
+    seed: int
+    observers: tuple[int, ...]  # a seed each, for `observers.observer`
+
+    @property
+    def file(self) -> str:
+        return _file(self.patient, self.visit, self.pose.view)
+
+
+def _file(patient: int, visit: str, view: str) -> str:
+    return f"patient{patient:03d}-{visit}-{view}.nc"
+
+
+def known(name: str) -> Cohort:
+    """The cohort of that name. Raises InputError."""
+    if name not in COHORTS:
+        problem = f"{name!r} is unknown"
+        raise InputError("cohort", "name", problem, f"choose one of {', '.join(COHORTS)}")
+    return COHORTS[name]
+
+
+def cases(name: str, patient: int, seed: int = 0) -> Iterator[Case]:
+    """All recordings of one patient (counted from 1), visit by visit and view by view."""
+    cohort = known(name)
+
+    def generator(*key: int) -> np.random.Generator:
+        key = (*name.encode(), patient, *key)
+        return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+    rng = generator()
+    pathology = str(rng.choice(list(cohort.mix), p=list(cohort.mix.values())))
+    heart = random_heart(rng, pathology)
+    tissue = Echogenicity(blood=rng.uniform(-35, -26), seed=int(rng.integers(2**31)))
+    for v, visit in enumerate(cohort.visits):
+        today = another_day(heart, generator(v))
+        for k, view in enumerate(VIEWS):
+            rng = generator(v, k)
+            pose, scanner = placed(today, view, rng)
+            own, *watch = (int(s) for s in rng.integers(2**31, size=1 + cohort.observers))
+            yield Case(patient, visit, today, pose, scanner, tissue, own, tuple(watch))
+
+
+def another_day(heart: Heart, rng: np.random.Generator) -> Heart:
+    """The same heart on another day: rate (SD 5 %), all strains (SD 2 % of them), breathing.
+
+    In atrial fibrillation another of its beats is filmed.
+    """
+    cycle, motion = heart.cycle, heart.motion
+    least = cycle.es + cycle.ivrt + max(motion.delay.max() + 0.05, 0.1) + 1e-3
+    rr = np.roll(cycle.rr, rng.integers(len(cycle.rr))) * np.exp(rng.normal(0, 0.05))
+    amplitude = np.clip(motion.amplitude * rng.normal(1, 0.02), -0.45, 0.2)
+    breathing = tuple(rng.normal(0, 1e-3, 3).tolist())
+    motion = dataclasses.replace(motion, amplitude=amplitude, breathing=breathing)
+    cycle = dataclasses.replace(cycle, rr=tuple(np.maximum(rr, least).tolist()))
+    return dataclasses.replace(heart, cycle=cycle, motion=motion)
+
+
+def placed(heart: Heart, view: str, rng: np.random.Generator) -> tuple[Pose, Scanner]:
+    """A probe on the chest, its scanner set up: drawn until the whole wall stays in the sector."""
+    for _ in range(POSES):
+        pose = _pose(view, rng)
+        scanner = _scanner(pose.apex_depth + heart.anatomy.length, rng)
+        try:
+            _truth_alone(heart, pose, scanner)
+        except InputError:
+            continue
+        return pose, scanner
+    problem = f"leaves the sector in {POSES} poses"
+    raise InputError("cohort", f"heart in {view}", problem, "use a wider or deeper acquisition")
+
+
+def _pose(view: str, rng: np.random.Generator) -> Pose:
+    tilt, foreshortening, rotation = np.deg2rad(rng.normal(0, 5, 3)).tolist()
+    lateral, elevation = rng.normal(0, 2e-3, 2).tolist()
+    depth = rng.uniform(12e-3, 25e-3)
+    return Pose(view, depth, tilt, foreshortening, rotation, lateral, elevation)
+
+
+def _scanner(base: float, rng: np.random.Generator) -> Scanner:
+    """Settings for a heart whose base lies `base` [m] below the probe."""
+    ribs = [
+        Shadow(
+            angle=rng.choice([-1, 1], p=[0.2, 0.8]) * rng.uniform(0.2, 0.6),  # to the right
+            width=np.deg2rad(rng.uniform(8, 24)),
+            loss=rng.uniform(15, 40),
+        )
+        for _ in range(rng.integers(3))
+    ]
+    return Scanner(
+        CLINICAL,
+        frame_rate=rng.uniform(40, 80),
+        noise=rng.uniform(-14, 4),
+        haze=rng.uniform(-15, 2),
+        reverberation=rng.uniform(-24, -10),
+        reverberation_path=rng.uniform(15e-3, 30e-3),
+        shadows=tuple(ribs),
+        depth=min(base + rng.uniform(20e-3, 40e-3), CLINICAL.r_max),
+        gain=min(rng.normal(-22, 3), 0.0),
+        dynamic_range=rng.uniform(50, 60),
+        contrast=rng.uniform(1.8, 2.8),
+        smoothing=rng.uniform(0.3e-3, 0.55e-3),
+    )
+
+
+def _truth_alone(heart: Heart, pose: Pose, scanner: Scanner) -> None:
+    """Raise the InputError that `image` of a beat would raise for its mesh, without imaging."""
+    right, _, down = pose.axes
+    nodes = mesh_from_walls(*heart.outline(pose.in_plane([0.0, 0.0]), right, down), *MESH)
+    material = heart.at(pose.in_plane(nodes).reshape(-1, 3))
+    time = np.arange(0, heart.cycle.rr[0] + 1e-6, 1 / scanner.frame_rate)
+    path = [pose.to_image(heart.move(material, t)) for t in time]
+    blank = recording.new(
+        np.zeros((len(time), 2, 2)),
+        time,
+        [0, 1e-3],
+        [0, 1e-3],
+        view=pose.view,
+        sector_half_angle=scanner.acquisition.sector / 2,
+        sector_r_min=scanner.acquisition.r_min,
+        sector_r_max=scanner.depth,
+    )
+    recording.validate(with_truth(blank, np.reshape(path, (len(time), *MESH, 3))))
+
+
+def film(case: Case, half: bool = False, **shared: Any) -> xr.Dataset:
+    """`clinic.image` of a case, with the truth of the heart itself, which no pose foreshortens:
+    `gls_of_heart` (time,) and `strain_of_heart` (time, segment), see `Heart.segmental`.
+    """
+    ds = image(
+        case.heart, case.pose, case.scanner, case.seed, tissue=case.tissue, half=half, **shared
+    )
+    view, time = case.pose.view, ds.time.values
+    attrs = {"units": "1", "long_name": "mid-wall Lagrangian strain, in the view's ideal plane"}
+    ds["gls_of_heart"] = ("time", case.heart.gls(view, time), attrs)
+    ds["strain_of_heart"] = (("time", "segment"), case.heart.segmental(view, time), attrs)
+    return ds.assign_attrs(patient=case.patient, visit=case.visit, pathology=case.heart.pathology)
+
+
+def make_cohort(
+    name: str,
+    folder: str | Path,
+    n: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
+    *,
+    profile: str = "paper",
+) -> dict[str, Any]:
+    """Make the recordings of the first n patients in `folder` -> its manifest.
+
+    n: by default the profile's, else the paper's. What is there already, whole by its hash in
+    manifest.json, is not made again: a run that was cut short goes on, and a larger n adds
+    patients. The manifest has parameters and versions and, for every recording, file, sha256,
+    patient, visit, view, seeds, number of its entry in `made_with` and truth (`TRUTH` at
+    end-systole, GLS at its peak as well; fractions), also of more than n patients where the folder
+    holds them. The same seed gives the same files with any number of `workers`. Raises InputError:
+    unknown name or profile, a folder that holds another cohort or cannot be written. Warns where
+    other versions made a part of it.
+    """
+    cohort = known(name)
+    if profile not in PROFILES:
+        problem = f"{profile!r} is unknown"
+        raise InputError("cohort", "profile", problem, f"choose one of {', '.join(PROFILES)}")
+    n = next(k for k in (n, PROFILES[profile].patients, cohort.patients) if k is not None)
+    if n < 1 or seed < 0:
+        problem = f"are {n} and {seed}"
+        raise InputError("cohort", "n, seed", problem, "give 1 or more patients and a seed from 0")
+    half, folder = PROFILES[profile].half, Path(folder)
+    identity = {
+        "cohort": name,
+        "seed": seed,
+        "half_beats": half,
+        "acquisition": CLINICAL.key,
+        "mix": cohort.mix,
+    }
+    manifest = _opened(folder, identity)
+    done = {entry["file"]: entry for entry in manifest["recordings"]}
+    total, operator = n * len(cohort.visits) * len(VIEWS), None
+    with tqdm(total=total, desc=name, unit="recording", disable=not progress) as bar:
+        for patient in range(1, n + 1):
+            names = [_file(patient, *key) for key in product(cohort.visits, VIEWS)]
+            missing = {file for file in names if not _whole(folder / file, done.get(file))}
+            bar.update(len(names) - len(missing))
+            for case in cases(name, patient, seed) if missing else ():
+                if case.file not in missing:
+                    continue
+                operator = operator or SectorOperator(CLINICAL, progress=progress)
+                ds = film(case, half, operator=operator, workers=workers, progress=progress)
+                recording.save(ds, folder / case.file)
+                made_with = len(manifest["made_with"]) - 1
+                done[case.file] = _entry(case, ds, folder / case.file) | {"made_with": made_with}
+                manifest["recordings"] = [done[file] for file in sorted(done)]
+                _write(folder, manifest)
+                bar.update()
+    return manifest
+
+
+def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """The folder's manifest, or a new one; the versions of today are the last of `made_with`."""
+    path, now = folder / MANIFEST, facts()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        manifest = json.loads(path.read_text())
+        holds = {key: manifest[key] for key in identity}
+        made_with, _ = manifest["made_with"], manifest["recordings"]
+    except FileNotFoundError:
+        return {**identity, "made_with": [now], "recordings": []}
+    except OSError as error:
+        problem = f"cannot be used ({error.strerror})"
+        raise InputError(folder, "folder", problem, "name another one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        problem = "is no manifest of a cohort"
+        raise InputError(path, "file", problem, "name another folder, or delete it") from error
+    other = [f"{key} {holds[key]}" for key in identity if holds[key] != identity[key]]
+    if other:
+        problem = f"holds another cohort ({', '.join(other)})"
+        raise InputError(folder, "folder", problem, "name another folder for this one")
+    changed = [
+        f"{key} {made_with[-1].get(key)} -> {now[key]}"
+        for key in ("commit", "Python", *PACKAGES)
+        if made_with[-1].get(key) != now[key]
+    ]
+    if changed:
+        warnings.warn(f"{folder}: a part was made with {', '.join(changed)}", stacklevel=3)
+        made_with.append(now)
+    return manifest
+
+
+def _write(folder: Path, manifest: dict[str, Any]) -> None:
+    with recording.replacing(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _whole(path: Path, entry: dict[str, Any] | None) -> bool:
+    return entry is not None and path.is_file() and _digest(path) == entry["sha256"]
+
+
+def _entry(case: Case, ds: xr.Dataset, path: Path) -> dict[str, Any]:
+    """What the manifest says of a recording."""
+    es = ds.attrs["es_frame"]
+    peak = {name: float(ds[name].min()) for name in TRUTH if name.startswith("gls")}
+    return {
+        "file": path.name,
+        "sha256": _digest(path),
+        "patient": case.patient,
+        "visit": case.visit,
+        "view": case.pose.view,
+        "pathology": case.heart.pathology,
+        "seed": case.seed,
+        "observers": list(case.observers),
+        "frames": ds.sizes["time"],
+        "frame_rate": case.scanner.frame_rate,
+        "es_frame": es,
+        "segments": ds.segment.values.tolist(),
+        "truth": {name: ds[name].values[es].tolist() for name in TRUTH},
+        "peak": peak,
+    }
