@@ -604,8 +604,7 @@ glue("our_minutes", film / speed / 60)
 # hardly changes.
 #
 # FastSIMUS is younger than its rivals (an alpha release, LGPL-2.1) and works in JAX's single precision
-# unless told. We compared it with PyMUST once, by hand: 0.8 % apart in single precision,
-# 3·10⁻⁵ in double. It keeps every element and frequency, so it can do what our operator can't:
+# unless told. It keeps every element and frequency, so it can do what our operator can't:
 # any geometry, without a calibration.
 #
 # ## Other acquisitions
