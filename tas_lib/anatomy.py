@@ -8,7 +8,6 @@ Numbers: [A] published (see tas_lib/heart.py), [C] our choice.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
 from typing import NamedTuple
 
@@ -35,20 +34,6 @@ OUTSIDE, ATRIUM = 25e-3, 50e-3  # the motion fades over this distance outside wa
 CELLS = 160  # along Z
 TURN = 0.06  # of the length: over this the apical wall turns towards the long axis [C]
 ANGLES = np.arange(6) * np.pi / 3
-
-
-class Tissue(IntEnum):
-    """What is at a point: labels of `Heart.tissue`."""
-
-    SURROUNDING = 0
-    LV_BLOOD = 1
-    MYOCARDIUM = 2
-    LEFT_ATRIUM = 3  # blood
-    RIGHT_VENTRICLE = 4  # blood
-    RIGHT_ATRIUM = 5  # blood
-    THIN_WALL = 6  # of the atria and the right ventricle
-    PERICARDIUM = 7
-    PAPILLARY = 8  # muscles, in the left ventricle's cavity
 
 
 def _harmonics(c: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -340,40 +325,12 @@ class Anatomy:
         theta = np.arctan2(points[:, 1], points[:, 0])
         return np.hypot(points[:, 0], points[:, 1]) >= self.outer(points[:, 2], theta)
 
-    def tissue(self, points: np.ndarray) -> np.ndarray:
-        """Labels (n,) uint8 (`Tissue`) at end-diastole; the other chambers are ellipsoids [C]."""
-        x, y, z = np.asarray(points, np.float64).T
-        radius, theta = np.hypot(x, y), np.arctan2(y, x)
-        wide = self.diameter / 2 + self.thickness.mean()
-        breadth = self._breadth(self._weights(z)[0], _harmonics(np.cos(theta), np.sin(theta)))
-        lv = np.maximum(np.hypot(radius / breadth, (z - self.centre) / self.centre), 1)
-        lv = np.hypot(radius, z - self.centre) * (1 - 1 / lv)  # distance outside [m]
-        rv = _distance(x, y, z, 0.95 * wide, -40, 0.85 * self.length, wide, 0.65 * self.length)
-        ra = _distance(x, y, z, 1.5 * wide, -60, self.length + 14e-3, 0.65 * wide, 28e-3)
-        la = _distance(x, y, z, 0.05 * wide, 120, self.length + 14e-3, 0.7 * wide, 28e-3)
-        above = z > self.length
-        heart = np.where(above, np.minimum(ra, la), np.minimum(lv, rv))
-        label = np.zeros(radius.shape, np.uint8)
-        label[heart < 5e-3] = Tissue.PERICARDIUM
-        label[heart < 3e-3] = Tissue.THIN_WALL
-        label[~above & (heart == lv) & (heart < 2e-3)] = Tissue.PERICARDIUM
-        label[~above & (rv <= 0)] = Tissue.RIGHT_VENTRICLE
-        label[above & (ra <= 0)] = Tissue.RIGHT_ATRIUM
-        label[above & (la <= 0)] = Tissue.LEFT_ATRIUM
-        label[~above & (lv <= 0)] = Tissue.MYOCARDIUM
-        cavity = ~above & (radius < self.inner(z))
-        label[cavity] = Tissue.LV_BLOOD
-        for angle in (140, 235):  # between the views' walls
-            muscle = _distance(
-                x, y, z, 0.3 * self.diameter, angle, 0.45 * self.length, 4e-3, 0.12 * self.length
-            )
-            label[cavity & (muscle <= 0)] = Tissue.PAPILLARY
-        return label
-
-
-def _distance(x, y, z, radius, degrees, height, across, along) -> np.ndarray:
-    """Distance (n,) [m] outside an ellipsoid of revolution centred at (radius, degrees, height)."""
-    dx, dy = x - radius * np.cos(np.radians(degrees)), y - radius * np.sin(np.radians(degrees))
-    apart = np.sqrt(dx**2 + dy**2 + (z - height) ** 2)
-    level = np.sqrt((dx**2 + dy**2) / across**2 + ((z - height) / along) ** 2)
-    return apart * (1 - 1 / np.maximum(level, 1))
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """Distance (n,) [m] of points (n, 3) outside the epicardium, about; 0 inside."""
+        x, y, z = points.T
+        radius, along = np.hypot(x, y), z - self.centre
+        harmonics = _harmonics(*np.stack((x, y)) / np.maximum(radius, 1e-12))
+        level = np.hypot(
+            radius / self._breadth(self._weights(z)[0], harmonics), along / self.centre
+        )
+        return np.hypot(radius, along) * (1 - 1 / np.maximum(level, 1))

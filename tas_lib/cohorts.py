@@ -9,9 +9,6 @@ the paper's; populations, poses and settings are our choice.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import warnings
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -25,15 +22,14 @@ from tas_lib import recording
 from tas_lib.anatomy import VIEWS
 from tas_lib.artefacts import CLINICAL, Scanner, Shadow
 from tas_lib.clinic import MESH, Pose, image, with_truth
+from tas_lib.collection import Collection
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.patients import random_heart
-from tas_lib.provenance import PACKAGES, facts
 from tas_lib.simulator import SectorOperator
 from tas_lib.tissue import Echogenicity
 
-MANIFEST = "manifest.json"
 POSES = 100  # drawn at most for one recording
 TRUTH = "gls_of_heart", "gls", "gls_in_plane", "strain_of_heart", "strain", "strain_in_plane"
 
@@ -46,6 +42,7 @@ class Cohort:
     mix: dict[str, float]  # shares of `patients.PATHOLOGIES`
     visits: tuple[str, ...] = ("test", "retest")
     observers: int = 1
+    views: tuple[str, ...] = tuple(VIEWS)
 
 
 # Shares of disease: our choice, for peak GLS near the paper's -17.8 +- 3.2 % over all three.
@@ -69,6 +66,8 @@ COHORTS = {
     "sshf": Cohort(40, CLINIC),
     "hunt": Cohort(30, GENERAL),
     "hunt-a": Cohort(88, GENERAL, visits=("test",), observers=2),
+    # Stands in for CAMUS: what simulations are made of. Others than those who are evaluated.
+    "templates": Cohort(500, CLINIC, visits=("test",), views=("A4C", "A2C")),
 }
 
 
@@ -127,7 +126,7 @@ def cases(name: str, patient: int, seed: int = 0) -> Iterator[Case]:
     tissue = Echogenicity(blood=rng.uniform(-35, -26), seed=int(rng.integers(2**31)))
     for v, visit in enumerate(cohort.visits):
         today = another_day(heart, generator(v))
-        for k, view in enumerate(VIEWS):
+        for k, view in enumerate(cohort.views):
             rng = generator(v, k)
             pose, scanner = placed(today, view, rng)
             own, *watch = (int(s) for s in rng.integers(2**31, size=1 + cohort.observers))
@@ -240,11 +239,10 @@ def make_cohort(
     *,
     profile: str = "paper",
 ) -> dict[str, Any]:
-    """Make the recordings of the first n patients in `folder` -> its manifest.
+    """Make the recordings of the first n patients in `folder`, a `Collection` -> its manifest.
 
-    n: by default the profile's, else the paper's. What is there already, whole by its hash in
-    manifest.json, is not made again: a run that was cut short goes on, and a larger n adds
-    patients. The manifest has parameters and versions and, for every recording, file, sha256,
+    n: by default the profile's, else the paper's. A run that was cut short goes on, and a larger n
+    adds patients. The manifest has parameters and versions and, for every recording, file, sha256,
     patient, visit, view, seeds, number of its entry in `made_with` and truth (`TRUTH` at
     end-systole, GLS at its peak as well; fractions), also of more than n patients where the folder
     holds them. The same seed gives the same files with any number of `workers`. Raises InputError:
@@ -259,7 +257,7 @@ def make_cohort(
     if n < 1 or seed < 0:
         problem = f"are {n} and {seed}"
         raise InputError("cohort", "n, seed", problem, "give 1 or more patients and a seed from 0")
-    half, folder = PROFILES[profile].half, Path(folder)
+    half = PROFILES[profile].half
     identity = {
         "cohort": name,
         "seed": seed,
@@ -267,80 +265,28 @@ def make_cohort(
         "acquisition": CLINICAL.key,
         "mix": cohort.mix,
     }
-    manifest = _opened(folder, identity)
-    done = {entry["file"]: entry for entry in manifest["recordings"]}
-    total, operator = n * len(cohort.visits) * len(VIEWS), None
+    made, operator = Collection(folder, identity), None
+    total = n * len(cohort.visits) * len(cohort.views)
     with tqdm(total=total, desc=name, unit="recording", disable=not progress) as bar:
         for patient in range(1, n + 1):
-            names = [_file(patient, *key) for key in product(cohort.visits, VIEWS)]
-            missing = {file for file in names if not _whole(folder / file, done.get(file))}
+            names = [_file(patient, *key) for key in product(cohort.visits, cohort.views)]
+            missing = {file for file in names if not made.has(file)}
             bar.update(len(names) - len(missing))
             for case in cases(name, patient, seed) if missing else ():
                 if case.file not in missing:
                     continue
                 operator = operator or SectorOperator(CLINICAL, progress=progress)
                 ds = film(case, half, operator=operator, workers=workers, progress=progress)
-                recording.save(ds, folder / case.file)
-                made_with = len(manifest["made_with"]) - 1
-                done[case.file] = _entry(case, ds, folder / case.file) | {"made_with": made_with}
-                manifest["recordings"] = [done[file] for file in sorted(done)]
-                _write(folder, manifest)
+                made.add(case.file, ds, **_about(case, ds))
                 bar.update()
-    return manifest
+    return made.manifest
 
 
-def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
-    """The folder's manifest, or a new one; the versions of today are the last of `made_with`."""
-    path, now = folder / MANIFEST, facts()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        manifest = json.loads(path.read_text())
-        holds = {key: manifest[key] for key in identity}
-        made_with, _ = manifest["made_with"], manifest["recordings"]
-    except FileNotFoundError:
-        return {**identity, "made_with": [now], "recordings": []}
-    except OSError as error:
-        problem = f"cannot be used ({error.strerror})"
-        raise InputError(folder, "folder", problem, "name another one") from error
-    except (ValueError, KeyError, TypeError) as error:
-        problem = "is no manifest of a cohort"
-        raise InputError(path, "file", problem, "name another folder, or delete it") from error
-    other = [f"{key} {holds[key]}" for key in identity if holds[key] != identity[key]]
-    if other:
-        problem = f"holds another cohort ({', '.join(other)})"
-        raise InputError(folder, "folder", problem, "name another folder for this one")
-    changed = [
-        f"{key} {made_with[-1].get(key)} -> {now[key]}"
-        for key in ("commit", "Python", *PACKAGES)
-        if made_with[-1].get(key) != now[key]
-    ]
-    if changed:
-        warnings.warn(f"{folder}: a part was made with {', '.join(changed)}", stacklevel=3)
-        made_with.append(now)
-    return manifest
-
-
-def _write(folder: Path, manifest: dict[str, Any]) -> None:
-    with recording.replacing(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _whole(path: Path, entry: dict[str, Any] | None) -> bool:
-    return entry is not None and path.is_file() and _digest(path) == entry["sha256"]
-
-
-def _entry(case: Case, ds: xr.Dataset, path: Path) -> dict[str, Any]:
+def _about(case: Case, ds: xr.Dataset) -> dict[str, Any]:
     """What the manifest says of a recording."""
     es = ds.attrs["es_frame"]
     peak = {name: float(ds[name].min()) for name in TRUTH if name.startswith("gls")}
     return {
-        "file": path.name,
-        "sha256": _digest(path),
         "patient": case.patient,
         "visit": case.visit,
         "view": case.pose.view,

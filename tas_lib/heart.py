@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tas_lib.anatomy import VIEWS, WALLS, Anatomy, Material, dot, knots, positive, table
+from tas_lib.chambers import tissue
 from tas_lib.errors import InputError
 
 LIFT_WIDTH = 0.12  # of the length: radius within which the apex is lifted [C]
@@ -172,8 +173,8 @@ class Heart:
         return self.anatomy.at(points)
 
     def tissue(self, points: np.ndarray) -> np.ndarray:
-        """`Anatomy.tissue`: labels (n,) uint8 of points (n, 3) [m] at end-diastole."""
-        return self.anatomy.tissue(points)
+        """`chambers.tissue`: labels (n,) uint8 of points (n, 3) [m] at end-diastole."""
+        return tissue(self.anatomy, points)
 
     def outline(self, origin, right, down, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
         """`Anatomy.outline`: endo- and epicardium (count, 2) [m] in a plane at end-diastole."""

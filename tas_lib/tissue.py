@@ -16,7 +16,7 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
-from tas_lib.anatomy import Tissue
+from tas_lib.chambers import Tissue
 from tas_lib.errors import InputError
 from tas_lib.simulator import Acquisition
 from tas_lib.simulator.elevation import two_way

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from tas_lib import recording, speckle
-from tas_lib.anatomy import Anatomy, Tissue
+from tas_lib import chambers, recording, speckle
+from tas_lib.anatomy import Anatomy
 from tas_lib.artefacts import Console, Scanner, Shadow
+from tas_lib.chambers import Tissue
 from tas_lib.clinic import ECHOES, Pose, Scan, image, segment_lengths
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart
@@ -47,7 +48,7 @@ class Toy:
     def tissue(self, points):
         if self.full:
             return np.full(len(points), Tissue.MYOCARDIUM, np.uint8)
-        return self.anatomy.tissue(points)
+        return chambers.tissue(self.anatomy, points)
 
     def outline(self, origin, right, down):
         return self.anatomy.outline(origin, right, down)

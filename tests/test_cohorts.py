@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from tas_lib import cli, cohorts, recording
 from tas_lib.anatomy import Anatomy
 from tas_lib.clinic import Pose
-from tas_lib.cohorts import COHORTS, MANIFEST, cases, make_cohort
+from tas_lib.cohorts import COHORTS, cases, make_cohort
+from tas_lib.collection import MANIFEST
 from tas_lib.errors import InputError
 from tas_lib.heart import Cycle, Heart, Motion
 from tas_lib.patients import PATHOLOGIES, random_heart
@@ -91,8 +92,11 @@ def watched(small, monkeypatch):
 
 
 def test_cohorts_have_the_papers_sizes():
-    sizes = {name: (c.patients, 3 * len(c.visits) * c.patients) for name, c in COHORTS.items()}
-    assert sizes == {"sshf": (40, 240), "hunt": (30, 180), "hunt-a": (88, 264)}
+    sizes = {
+        name: (c.patients, len(c.views) * len(c.visits) * c.patients) for name, c in COHORTS.items()
+    }
+    papers = {"sshf": (40, 240), "hunt": (30, 180), "hunt-a": (88, 264), "templates": (500, 1000)}
+    assert sizes == papers
     for cohort in COHORTS.values():
         assert set(cohort.mix) <= set(PATHOLOGIES) and sum(cohort.mix.values()) == pytest.approx(1)
 
@@ -229,7 +233,7 @@ def test_a_larger_cohort_adds_patients(folder, watched):
 
 def test_a_folder_keeps_to_one_cohort(folder, watched):
     for name, more, field in (("sshf", {}, "cohort hunt"), ("hunt", {"seed": 1}, "seed 0")):
-        with pytest.raises(InputError, match=f"another cohort .{field}.*; name another"):
+        with pytest.raises(InputError, match=f"another collection .{field}.*; name another"):
             make_cohort(name, folder, 1, profile="smoke", progress=False, **more)
     with pytest.raises(InputError, match="half_beats True"):
         make_cohort("hunt", folder, 1, progress=False)
@@ -255,7 +259,7 @@ def test_other_versions_are_warned_of_and_written_down(folder, watched):
 @pytest.mark.parametrize(
     "name, options, field",
     [
-        ("camus", {}, "'camus' is unknown; choose one of sshf, hunt, hunt-a"),
+        ("camus", {}, "'camus' is unknown; choose one of sshf, hunt, hunt-a, templates"),
         ("hunt", {"profile": "huge"}, "'huge' is unknown; choose one of smoke"),
         ("hunt", {"n": 0}, "n, seed: are 0 and 0; give 1"),
         ("hunt", {"seed": -1}, "n, seed: .*; give 1"),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tas_lib.anatomy import VIEWS, WALLS, Anatomy, Tissue
+from tas_lib.anatomy import VIEWS, WALLS, Anatomy
+from tas_lib.chambers import Tissue
 from tas_lib.errors import InputError
 from tas_lib.heart import Cycle, Heart, Motion
 from tas_lib.mesh import centreline, mesh_from_walls

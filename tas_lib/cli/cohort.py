@@ -16,7 +16,8 @@ def cohort(
         typer.Argument(
             metavar="NAME",
             help="sshf: 40 patients, filmed twice in three views; hunt: 30, likewise; hunt-a: 88, "
-            "filmed once, for two observers.",
+            "filmed once, for two observers; templates: 500 others, filmed once in two views, to make "
+            "simulations of.",
         ),
     ],
     out: Annotated[
@@ -59,7 +60,8 @@ def cohort(
     """
     start = perf_counter()
 
-    from tas_lib.cohorts import MANIFEST, make_cohort
+    from tas_lib.cohorts import make_cohort
+    from tas_lib.collection import MANIFEST
 
     manifest = make_cohort(name, out, n, seed, workers, not quiet, profile=profile)
     if quiet:

@@ -1,0 +1,92 @@
+"""A collection: a folder of recordings and a manifest that says what each is and what made it.
+
+Making one can be cut short at any time: a recording counts once it is in the manifest, and is
+whole where its hash is the manifest's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from tas_lib import recording
+from tas_lib.errors import InputError
+from tas_lib.provenance import PACKAGES, facts
+
+MANIFEST = "manifest.json"
+
+
+class Collection:
+    """The collection in `folder`, opened or begun; `manifest` is what its file holds.
+
+    identity: what all its recordings share, by name. Raises InputError where the folder holds
+    another collection or can't be used; warns where other versions made a part of it.
+    """
+
+    def __init__(self, folder: str | Path, identity: dict[str, Any]):
+        self.folder = Path(folder)
+        self.manifest = _opened(self.folder, identity)
+        self._entries = {entry["file"]: entry for entry in self.manifest["recordings"]}
+
+    def has(self, file: str) -> bool:
+        """Whether the recording is there and whole."""
+        path = self.folder / file
+        return file in self._entries and path.is_file() and _digest(path) == self[file]["sha256"]
+
+    def __getitem__(self, file: str) -> dict[str, Any]:
+        return self._entries[file]
+
+    def add(self, file: str, ds: xr.Dataset, **about: Any) -> None:
+        """Save a recording and enter it in the manifest."""
+        path = recording.save(ds, self.folder / file)
+        made_with = len(self.manifest["made_with"]) - 1
+        self._entries[file] = {
+            "file": file,
+            "sha256": _digest(path),
+            **about,
+            "made_with": made_with,
+        }
+        self.manifest["recordings"] = [self._entries[name] for name in sorted(self._entries)]
+        with recording.replacing(self.folder / MANIFEST) as temporary:
+            temporary.write_text(json.dumps(self.manifest, indent=1))
+
+
+def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """The folder's manifest, or a new one; the versions of today are the last of `made_with`."""
+    path, now = folder / MANIFEST, facts()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        manifest = json.loads(path.read_text())
+        holds = {key: manifest[key] for key in identity}
+        made_with, _ = manifest["made_with"], manifest["recordings"]
+    except FileNotFoundError:
+        return {**identity, "made_with": [now], "recordings": []}
+    except OSError as error:
+        problem = f"cannot be used ({error.strerror})"
+        raise InputError(folder, "folder", problem, "name another one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        problem = f"is no manifest of this kind ({type(error).__name__}: {error})"
+        raise InputError(path, "file", problem, "name another folder, or delete it") from error
+    other = [f"{key} {holds[key]}" for key in identity if holds[key] != identity[key]]
+    if other:
+        problem = f"holds another collection ({', '.join(other)})"
+        raise InputError(folder, "folder", problem, "name another folder for this one")
+    changed = [
+        f"{key} {made_with[-1].get(key)} -> {now[key]}"
+        for key in ("commit", "Python", *PACKAGES)
+        if made_with[-1].get(key) != now[key]
+    ]
+    if changed:
+        warnings.warn(f"{folder}: a part was made with {', '.join(changed)}", stacklevel=4)
+        made_with.append(now)
+    return manifest
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
