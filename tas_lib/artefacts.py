@@ -19,10 +19,10 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 
 from tas_lib.errors import InputError
-from tas_lib.simulator import PROBES, Acquisition, Focused, SectorOperator
+from tas_lib.simulator import PROBES, Acquisition, Focused, SectorOperator, uniform
 from tas_lib.simulator.display import ScanConverter
 from tas_lib.simulator.exact import pulse_echo_spectrum
-from tas_lib.tissue import amplitude, random_field, slice_profile, uniform
+from tas_lib.tissue import amplitude, random_field, slice_profile
 
 SLIDERS = 8  # of the time-gain compensation
 PATCH = 15e-3  # size of the patches of which haze consists [m]

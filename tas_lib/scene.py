@@ -22,7 +22,7 @@ from tas_lib.errors import InputError
 from tas_lib.mesh import carry, locate
 from tas_lib.parallel import in_order
 from tas_lib.recording import validate
-from tas_lib.simulator import Acquisition, SectorOperator
+from tas_lib.simulator import Acquisition, SectorOperator, uniform
 from tas_lib.simulator.display import ScanConverter, compress
 
 OF_THE_CLIP = (  # attributes that are not true of a simulation
@@ -57,12 +57,13 @@ def acquisition_for(template: xr.Dataset) -> Acquisition:
     """The default acquisition, opened to the template's sector and depth; same line density."""
     base = Acquisition()
     sector = 2 * template.attrs["sector_half_angle"]
-    return dataclasses.replace(
-        base,
-        sector=sector,
-        n_lines=1 + round(sector / base.angle_step),
-        r_max=np.ceil(1e3 * template.attrs["sector_r_max"]) / 1e3,
-    )
+    lines = 1 + round(sector / base.angle_step)
+    return dataclasses.replace(base, sector=sector, n_lines=lines, r_max=_depth(template))
+
+
+def _depth(template: xr.Dataset) -> float:
+    """What the template shows, up to the next millimetre [m]."""
+    return np.ceil(1e3 * template.attrs["sector_r_max"]) / 1e3
 
 
 class Scene:
@@ -102,11 +103,12 @@ class Scene:
             raise InputError(source, "bmode", "is black", "give a clip that shows something")
 
         rng_background, rng_wall = np.random.default_rng(seed).spawn(2)
-        self.background = _uniform(acq, per_area, rng_background)
+        deepest = min(acq.r_max, _depth(template))
+        self.background = np.stack(uniform(acq, deepest, per_area, rng_background), -1)
         self._background_eps = rng_background.standard_normal(len(self.background))
         self.background_lot = rng_background.random(len(self.background))
 
-        candidates = _uniform(acq, per_area, rng_wall)
+        candidates = np.stack(uniform(acq, deepest, per_area, rng_wall), -1)
         uv = locate(self.wall.meshes[self.es], candidates)
         kept = np.isfinite(uv[:, 0])
         self.wall_uv = uv[kept]
@@ -197,11 +199,3 @@ class Scene:
         envelope = self._envelope(self.background, self.background_bsc(self.es))
         aim = float(self.template.bmode[self.es].mean())
         return brentq(lambda w: self._show(envelope, w).mean() - aim, 1e-3, 1e3, rtol=1e-3)
-
-
-def _uniform(acq: Acquisition, per_area: float, rng: np.random.Generator) -> np.ndarray:
-    """Points (n, 2) [m], uniform over the acquisition's sector."""
-    n = round(per_area * acq.sector / 2 * (acq.r_max**2 - acq.r_min**2))
-    r = np.sqrt(rng.uniform(acq.r_min**2, acq.r_max**2, n))
-    angle = rng.uniform(-acq.sector / 2, acq.sector / 2, n)
-    return np.stack([r * np.sin(angle), r * np.cos(angle)], -1)

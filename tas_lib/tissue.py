@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from tas_lib.chambers import Tissue
 from tas_lib.errors import InputError
-from tas_lib.simulator import Acquisition
+from tas_lib.simulator import Acquisition, uniform
 from tas_lib.simulator.elevation import two_way
 
 BLOOD = Tissue.LV_BLOOD, Tissue.LEFT_ATRIUM, Tissue.RIGHT_VENTRICLE, Tissue.RIGHT_ATRIUM
@@ -186,14 +186,6 @@ class Slice:
 def amplitude(db):
     """Decibels -> factor."""
     return 10 ** (np.asarray(db) / 20)
-
-
-def uniform(acq: Acquisition, r_max: float, per_area: float, rng) -> tuple[np.ndarray, np.ndarray]:
-    """x, z (n,) [m] of points, uniform over the sector down to r_max [m]."""
-    n = round(per_area * acq.sector / 2 * (r_max**2 - acq.r_min**2))
-    r = np.sqrt(rng.uniform(acq.r_min**2, r_max**2, n))
-    angle = rng.uniform(-acq.sector / 2, acq.sector / 2, n)
-    return r * np.sin(angle), r * np.cos(angle)
 
 
 def random_field(points: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:

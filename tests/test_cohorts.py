@@ -290,4 +290,4 @@ def test_the_command_makes_a_cohort_and_lists_it(small, tmp_path, monkeypatch):
     words[1] = "sshf"
     result = CliRunner().invoke(cli.app, words)
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
-    assert "holds another cohort" in result.stderr
+    assert "holds another collection" in result.stderr

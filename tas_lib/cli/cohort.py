@@ -16,8 +16,8 @@ def cohort(
         typer.Argument(
             metavar="NAME",
             help="sshf: 40 patients, filmed twice in three views; hunt: 30, likewise; hunt-a: 88, "
-            "filmed once, for two observers; templates: 500 others, filmed once in two views, to make "
-            "simulations of.",
+            "filmed once, for two observers; templates: 500 others, filmed once in two views, of "
+            "which simulations are made.",
         ),
     ],
     out: Annotated[

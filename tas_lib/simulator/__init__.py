@@ -1,6 +1,13 @@
 """Ultrasound simulation: one linear image model, a slow reference and a fast operator."""
 
-from tas_lib.simulator.acquisition import PROBES, Acquisition, Diverging, Focused, Probe
+from tas_lib.simulator.acquisition import (
+    PROBES,
+    Acquisition,
+    Diverging,
+    Focused,
+    Probe,
+    uniform,
+)
 from tas_lib.simulator.operator import SectorOperator
 from tas_lib.simulator.reference import simulate_reference
 
@@ -12,4 +19,5 @@ __all__ = [
     "Probe",
     "SectorOperator",
     "simulate_reference",
+    "uniform",
 ]

@@ -267,3 +267,16 @@ def checked_scatterers(x, z, rc, y=None) -> list[np.ndarray | None]:
     if not all(np.isfinite(a).all() for a in arrays):
         raise InputError("scatterers", names, "hold NaN or infinity", "drop those points")
     return arrays if y is not None else [*arrays, None]
+
+
+def uniform(
+    acq: Acquisition, r_max: float, per_area: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """x, z (n,) [m] of points, uniform over the sector from r_min to r_max [m].
+
+    per_area: their density [1/m2].
+    """
+    n = round(per_area * acq.sector / 2 * (r_max**2 - acq.r_min**2))
+    r = np.sqrt(rng.uniform(acq.r_min**2, r_max**2, n))
+    angle = rng.uniform(-acq.sector / 2, acq.sector / 2, n)
+    return r * np.sin(angle), r * np.cos(angle)

@@ -1,0 +1,121 @@
+"""Simulated sequences with known motion, made of template recordings: the data set D0 (III-B).
+
+Every template becomes one sequence: same anatomy, grey levels and frame times, and the motion of
+the template's mesh. Templates that are virtual patients are taken as the paper had its real ones:
+their true motion is put aside, and masks give a coarse mesh (`coarse`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+import xarray as xr
+from tqdm import tqdm
+
+from tas_lib import recording, strategies
+from tas_lib.collection import Collection
+from tas_lib.errors import InputError
+from tas_lib.masks import with_mesh
+from tas_lib.mesh import mask
+from tas_lib.recording import DIMS
+from tas_lib.scene import Choices, Scene, acquisition_for
+from tas_lib.simulator import Acquisition, SectorOperator
+from tas_lib.speckle import correlation
+
+FILMS = {  # strategy -> film of a scene, given the template's correlation curves
+    "s1": lambda scene, curves: strategies.s1(scene),
+    "s2": strategies.s2,
+    "s3": lambda scene, curves: strategies.s3(scene, curves)[-1],
+}
+WIDE = Acquisition(sector=np.deg2rad(85.0), n_lines=145, r_max=160e-3)  # holds most templates
+
+
+def coarse(patient: xr.Dataset) -> xr.Dataset:
+    """A virtual patient's recording with the mesh that masks give in place of the true one.
+
+    The masks (`labels`) are exact in every frame, but say nothing of the motion along the wall:
+    nodes keep equal arc lengths (section III-A.1). Raises InputError.
+    """
+    z, x = patient.z.values, patient.x.values
+    labels = np.zeros(patient.bmode.shape, np.uint8)
+    for label, mesh in zip(labels, patient.mesh.values, strict=True):
+        label[shapely.contains_xy(shapely.Polygon(mesh[:, 0]), *np.meshgrid(x, z))] = 1
+        label[mask(mesh, z, x)] = 2
+    kept = patient[["bmode", "sector"]].assign(labels=(DIMS["labels"], labels))
+    return with_mesh(kept, *patient.mesh.shape[1:3], where=patient.attrs.get("source", "patient"))
+
+
+def operator_for(template: xr.Dataset, progress: bool = True) -> SectorOperator:
+    """The simulator of a wide sector where the template lies within it, else one of its own."""
+    own = acquisition_for(template)
+    fits = own.sector <= WIDE.sector + 1e-9 and own.r_max <= WIDE.r_max + 1e-9
+    return SectorOperator(WIDE if fits else own, progress=progress)
+
+
+def simulate(
+    template: xr.Dataset,
+    strategy: str,
+    seed: int = 0,
+    choices: Choices = Choices(),
+    *,
+    operator: SectorOperator | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """One sequence of a template by strategy s1, s2 or s3, with its `correlation`."""
+    if strategy not in FILMS:
+        problem = f"{strategy!r} is unknown"
+        raise InputError("data set", "strategy", problem, f"choose one of {', '.join(FILMS)}")
+    operator = operator or operator_for(template, progress)
+    scene = Scene(template, seed, choices, operator=operator, progress=progress)
+    film = FILMS[strategy](scene, correlation(template))
+    return film if "correlation" in film else film.assign(correlation=correlation(film))
+
+
+def make_dataset(
+    sources: Sequence[Path],
+    folder: str | Path,
+    strategy: str,
+    seed: int = 0,
+    *,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Simulate every template in `sources` (recordings, .nc) into a `Collection` -> its manifest.
+
+    A run that was cut short goes on. A template of which no sequence can be made is written down
+    under `failed` with its reason, and left out. Random numbers of a sequence depend on `seed` and
+    the template's name alone.
+    """
+    choices = Choices()
+    identity = {"strategy": strategy, "seed": seed, "choices": dataclasses.asdict(choices)}
+    made, operator = Collection(folder, identity), None
+    failed = {}
+    for source in tqdm(sources, strategy, unit="sequence", disable=not progress):
+        if made.has(source.name):
+            continue
+        own = int.from_bytes(source.stem.encode(), "little") % (1 << 62)
+        number = int(np.random.SeedSequence([seed, own]).generate_state(1)[0])
+        try:
+            template = recording.open(source)
+            if "heart" in template.attrs:
+                template = coarse(template)
+            operator = operator or operator_for(template, progress)
+            film = simulate(
+                template, strategy, number, choices, operator=operator, progress=progress
+            )
+        except InputError as error:
+            failed[source.name] = str(error)
+            continue
+        made.add(source.name, film, **_about(film, number))
+    return made.manifest | {"failed": failed}
+
+
+def _about(film: xr.Dataset, seed: int) -> dict[str, Any]:
+    """What the manifest says of a sequence."""
+    names = "patient", "view", "pathology", "ed_frame", "es_frame", "frame_rate"
+    known = {name: film.attrs[name] for name in names if name in film.attrs}
+    return {**known, "frames": film.sizes["time"], "seed": seed}

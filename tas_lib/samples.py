@@ -1,0 +1,141 @@
+"""Training examples: clips cut from simulated sequences, and varied.
+
+Every clip holds end-systole, since visibility is the correlation with it, and starts from any of
+its frames (section III-C.3). Every first, second or third frame is taken, "to emulate faster motion
+and variable frame rates" (section IV-C); geometry and grey levels vary as is customary, by amounts
+that are our choice. An example depends on its sequence and one random generator alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from tas_lib import recording
+from tas_lib.errors import InputError
+from tas_lib.trackers.tracker import Sample, canvas, mesh_grid
+
+STEPS = 1, 2, 3  # frames from one to the next
+TURN, ZOOM, SHIFT = np.deg2rad(12), 0.15, 8.0  # SDs: angle, logarithm of the scale, pixels
+GAIN, GAMMA, NOISE, BLUR = 0.15, 0.2, 0.04, 0.8  # SDs of logarithms; largest SD of grey; of pixels
+HIDDEN = 0.3  # of the clips have a patch of some frames hidden
+PATCH = 0.1, 0.3  # its sides, fractions of the picture's
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A simulated sequence as a network sees it, small enough to keep hundreds in memory."""
+
+    video: np.ndarray  # (T, H, W) uint8
+    tracks: np.ndarray  # (T, N, 2) [x, y] in pixels
+    correlation: np.ndarray  # (T, N)
+    grid: Tensor  # (N, 2)
+    es: int
+    pixel: float  # [m]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """How much of a sequence makes an example."""
+
+    frames: int = 24  # at most (section IV-C)
+    points: int = 180  # at most
+    least: int = 2  # frames
+
+
+def load(path: Path, pixel: float, margin: float) -> Sequence:
+    """The sequence in a recording with `mesh` and `correlation`; see `tracker.canvas`."""
+    ds = recording.open(path)
+    for name in ("mesh", "correlation", "es_frame"):
+        if name not in ds and name not in ds.attrs:
+            remedy = "train on what `tas dataset` or `tas simulate` wrote"
+            raise InputError(path, name, "is missing", remedy)
+    return sequence(ds, pixel, margin)
+
+
+def sequence(ds: xr.Dataset, pixel: float, margin: float) -> Sequence:
+    mesh = ds.mesh.values
+    film = canvas(ds, mesh, pixel, margin)
+    frames, *shape, _ = mesh.shape
+    return Sequence(
+        (255 * film.video).round().byte().numpy(),
+        film.to_pixels(mesh).reshape(frames, -1, 2).astype(np.float32),
+        ds.correlation.values.reshape(frames, -1).astype(np.float32),
+        mesh_grid(*shape),
+        int(ds.attrs["es_frame"]),
+        pixel,
+    )
+
+
+def draw(seq: Sequence, clip: Clip, rng: np.random.Generator, any_start: bool = True) -> Sample:
+    """A clip of the sequence, varied; from its first frame unless `any_start`."""
+    frames = _frames(len(seq.video), seq.es, clip, rng)
+    if rng.random() < 0.5:  # the beat run backwards
+        frames = frames[::-1]
+    few = np.sort(rng.permutation(len(seq.grid))[: clip.points])
+    video = torch.from_numpy(seq.video[frames]).float() / 255
+    tracks = torch.from_numpy(seq.tracks[frames][:, few])
+    video, tracks, mirrored = _moved(video, tracks, rng)
+    grid = seq.grid[few]
+    if mirrored:
+        grid = torch.stack((1 - grid[:, 0], grid[:, 1]), -1)
+    correlation = torch.from_numpy(seq.correlation[frames][:, few])
+    start = int(rng.integers(len(frames))) if any_start else 0
+    return Sample(_shown(video, rng), tracks, start, grid, correlation)
+
+
+def _frames(count: int, es: int, clip: Clip, rng: np.random.Generator) -> np.ndarray:
+    """Evenly spaced frames with `es` among them; as far apart as leaves enough of them."""
+    enough = [s for s in STEPS if es // s + (count - 1 - es) // s + 1 >= clip.least] or [1]
+    frames = np.arange(es % (step := rng.choice(enough)), count, step)
+    at = es // step
+    size = min(clip.frames, len(frames))
+    first = rng.integers(max(0, at - size + 1), min(at, len(frames) - size) + 1)
+    return frames[first : first + size]
+
+
+def _moved(video: Tensor, tracks: Tensor, rng) -> tuple[Tensor, Tensor, bool]:
+    """Video and tracks mirrored or not, turned, scaled and shifted about the picture's middle."""
+    _, height, width = video.shape
+    angle, zoom = rng.normal(0, TURN), np.exp(rng.normal(0, ZOOM))
+    mirrored = bool(rng.random() < 0.5)
+    c, s = zoom * np.cos(angle), zoom * np.sin(angle)
+    matrix = np.array([[c, -s], [s, c]]) @ np.diag([-1 if mirrored else 1, 1])
+    shift = rng.normal(0, SHIFT, 2)
+    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])
+    forth = torch.as_tensor(matrix, dtype=torch.float32)
+    moved = (tracks - middle) @ forth.T + middle + torch.as_tensor(shift, dtype=torch.float32)
+
+    # of an output pixel, where it comes from, in units of half the picture
+    half = np.array([(width - 1) / 2, (height - 1) / 2])
+    back = np.linalg.inv(matrix)
+    linear, constant = back * half / half[:, None], -back @ shift / half
+    theta = torch.as_tensor(np.column_stack((linear, constant)), dtype=torch.float32)[None]
+    where = F.affine_grid(theta, [1, 1, height, width], align_corners=True)
+    return F.grid_sample(video[None], where, align_corners=True)[0], moved, mirrored
+
+
+def _shown(video: Tensor, rng) -> Tensor:
+    """The video with other gain, contrast, noise and sharpness, some of it hidden at times."""
+    video = (video * np.exp(rng.normal(0, GAIN))).clamp(0, 1) ** np.exp(rng.normal(0, GAMMA))
+    if rng.random() < 0.3:
+        sd = rng.uniform(0, BLUR)
+        video = torch.from_numpy(gaussian_filter(video.numpy(), (0, sd, sd)))
+    noise = rng.standard_normal(video.shape, np.float32) * np.float32(rng.uniform(0, NOISE))
+    video = (video + torch.from_numpy(noise) * video.sqrt()).clamp(0, 1)
+    if rng.random() < HIDDEN:
+        count, *size = video.shape
+        side = [int(rng.uniform(*PATCH) * n) for n in size]
+        row, column = (int(rng.integers(n - k)) for n, k in zip(size, side, strict=True))
+        first = int(rng.integers(count))
+        hidden = video[first : first + int(rng.integers(1, count + 1))]
+        patch = hidden[:, row : row + side[0], column : column + side[1]]
+        patch.copy_(patch.mean().expand_as(patch))
+    return video

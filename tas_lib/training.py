@@ -1,0 +1,224 @@
+"""One loop that trains every network: AdamW, one cycle of the learning rate, validation by MTE.
+
+    theta <- AdamW(theta, grad loss(sample)),   sample = draw(sequence, generator of [seed, step])
+
+(section IV-C). What a step does depends on seed and step alone, so a run that was killed goes on
+from its last checkpoint to the same bits. A folder holds `last.safetensors` (weights, moments and
+step), `best.safetensors` (the weights with the least validation error) and `log.csv`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Sequence as Many
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from tas_lib.errors import InputError
+from tas_lib.provenance import facts
+from tas_lib.recording import replacing
+from tas_lib.samples import Clip, Sequence, draw
+from tas_lib.trackers import weights
+
+WARM_UP, LAST_RATE = 0.05, 1e-4  # share of the steps; of the peak rate, at the last one
+LOG_EVERY = 20
+COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long, on what and how fast. The paper's (section IV-C), for the paper's networks."""
+
+    steps: int = 200_000
+    clip: Clip = Clip()
+    rate: float = 5e-4  # highest learning rate
+    weight_decay: float = 1e-5
+    clip_norm: float = 10.0  # of the gradient
+    batch: int = 1  # examples a step
+    validate_every: int = 2_000
+    validation: int = 40  # sequences
+
+
+PROFILES = {
+    "smoke": Budget(20, Clip(8, 40, 5), validate_every=10, validation=1),
+    "laptop": Budget(
+        4_000, Clip(12, 108, 5), 1e-3, clip_norm=1.0, validate_every=400, validation=12
+    ),
+    "paper": Budget(),
+}
+
+
+def rate(step: int, budget: Budget) -> float:
+    """The learning rate: up in a straight line over WARM_UP of the steps, then down to the end."""
+    share = step / budget.steps
+    if share < WARM_UP:
+        return budget.rate * (0.04 + 0.96 * share / WARM_UP)
+    return budget.rate * (1 - (1 - LAST_RATE) * (share - WARM_UP) / (1 - WARM_UP))
+
+
+def train(
+    network: torch.nn.Module,
+    training: Many[Sequence],
+    validation: Many[Sequence],
+    folder: str | Path,
+    budget: Budget,
+    seed: int = 0,
+    *,
+    about: dict[str, Any] | None = None,
+    progress: bool = True,
+) -> float:
+    """Train `network` (weights drawn by the caller) in `folder` -> least validation error [mm].
+
+    A folder with the checkpoint of an equal run is gone on with. `about` goes into the weights'
+    card. Raises InputError where the folder holds another run, or the loss is no number.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    device = next(network.parameters()).device
+    decay = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(decay, budget.rate, weight_decay=budget.weight_decay, eps=1e-8)
+    run = {"budget": asdict(budget), "seed": seed, "network": weights.describe(network)}
+    step, best, spent = _resume(folder, network, optimiser, run)
+    losses, started = [], time.perf_counter() - spent
+    with (
+        (folder / "log.csv").open("a", newline="") as file,
+        tqdm(total=budget.steps, initial=step, unit="step", disable=not progress) as bar,
+    ):
+        log = csv.writer(file)
+        if not step:
+            log.writerow(COLUMNS)
+        while step < budget.steps:
+            rng = np.random.default_rng([seed, step])
+            torch.manual_seed(int(rng.integers(2**62)))
+            for group in optimiser.param_groups:
+                group["lr"] = rate(step, budget)
+            loss = _step(network, optimiser, training, budget, rng, device)
+            losses.append(loss)
+            step, error = step + 1, None
+            if not np.isfinite(loss):
+                remedy = "lower the learning rate, or look for bad values in the data"
+                raise InputError(folder, "loss", f"is {loss} at step {step}", remedy)
+            if step % budget.validate_every == 0 or step == budget.steps:
+                error = validate(network, validation)
+                if error < best:
+                    best = error
+                    card = run | facts(device.type) | {"step": step, "validation_mte_mm": error}
+                    card |= {"minutes": (time.perf_counter() - started) / 60, **(about or {})}
+                    weights.save(network, folder / "best.safetensors", card)
+            if step % LOG_EVERY == 0 or error is not None:
+                spent = time.perf_counter() - started
+                shown = "" if error is None else f"{error:.4f}"
+                log.writerow(
+                    [
+                        step,
+                        f"{np.mean(losses):.5f}",
+                        f"{rate(step, budget):.3e}",
+                        shown,
+                        f"{spent:.0f}",
+                    ]
+                )
+                file.flush()
+                bar.set_postfix(loss=f"{np.mean(losses):.3f}", best=f"{best:.2f} mm")
+                losses.clear()
+            if error is not None:
+                state = {"step": step, "best": best, "seconds": spent, "run": run}
+                _checkpoint(folder, network, optimiser, state)
+            bar.update()
+    return best
+
+
+def _step(network, optimiser, training, budget, rng, device) -> float:
+    """One step of the optimiser -> mean loss of its examples."""
+    network.train()
+    optimiser.zero_grad(set_to_none=True)
+    total = 0.0
+    for _ in range(budget.batch):
+        chosen = training[int(rng.integers(len(training)))]
+        sample = draw(chosen, budget.clip, rng, any_start=network.start == "es")
+        sample = sample._replace(
+            **{k: v.to(device) for k, v in sample._asdict().items() if isinstance(v, Tensor)}
+        )
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss = network.loss(sample) / budget.batch
+        loss.backward()
+        total += loss.item()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)
+    optimiser.step()
+    return total
+
+
+@torch.inference_mode()
+def validate(network: torch.nn.Module, sequences: Many[Sequence]) -> float:
+    """Mean trajectory error [mm] over all frames and points of whole sequences."""
+    network.eval()
+    device, errors = next(network.parameters()).device, []
+    for seq in sequences:
+        video = torch.from_numpy(seq.video).to(device).float() / 255
+        tracks = torch.from_numpy(seq.tracks).to(device)
+        frame = seq.es if network.start == "es" else 0
+        found = network(video, tracks[frame], frame, seq.grid.to(device)).points
+        errors.append(1e3 * seq.pixel * (found - tracks).norm(dim=-1).mean().item())
+    return float(np.mean(errors))
+
+
+def _checkpoint(folder: Path, network, optimiser, state: dict[str, Any]) -> None:
+    tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
+    names = [name for name, p in network.named_parameters() if p.requires_grad]
+    for k, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"{key}.{names[k]}": torch.as_tensor(value) for key, value in moments.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with replacing(folder / "last.safetensors") as temporary:
+        save_file(tensors, temporary, {"state": json.dumps(state)})
+
+
+def _resume(folder: Path, network, optimiser, run: dict[str, Any]) -> tuple[int, float, float]:
+    """Step, least error and seconds so far; weights and moments are put back."""
+    path = folder / "last.safetensors"
+    if not path.exists():
+        (folder / "log.csv").unlink(missing_ok=True)
+        return 0, float("inf"), 0.0
+    try:
+        with safe_open(path, "pt") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"is no checkpoint ({type(error).__name__}: {error})"
+        raise InputError(path, "file", problem, "delete it to start anew") from error
+    other = [key for key in run if state["run"][key] != json.loads(json.dumps(run[key]))]
+    if other:
+        problem = f"is of another run ({', '.join(other)} differ)"
+        raise InputError(path, "file", problem, "name another folder")
+    named = dict(network.named_parameters())
+    network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("weights.")})
+    for name, moment in tensors.items():
+        key, _, parameter = name.partition(".")
+        if key != "weights":
+            value = moment if key == "step" else moment.to(named[parameter].device)
+            optimiser.state[named[parameter]][key] = value
+    kept = [row for row in _rows(folder / "log.csv") if int(row[0]) <= state["step"]]
+    with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *kept])
+    return state["step"], state["best"], state["seconds"]
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
+
+
+def profile(name: str, **changes: Any) -> Budget:
+    """A named budget, with what is not None in `changes` in its place. Raises InputError."""
+    if name not in PROFILES:
+        problem = f"{name!r} is unknown"
+        raise InputError("train", "profile", problem, f"choose one of {', '.join(PROFILES)}")
+    return replace(PROFILES[name], **{k: v for k, v in changes.items() if v is not None})
