@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from tas_lib import mesh, recording
 from tas_lib.readers.sector import Sector
@@ -56,6 +57,36 @@ def clip():
     motion = 1 + 0.05 * np.arange(4)
     ds["mesh"] = (recording.MESH_DIMS, motion[:, None, None, None] * points)
     return ds
+
+
+@pytest.fixture(scope="session")
+def moving_clip():
+    """A function: a recording (60 x 50 mm, 0.5 mm pixels) of texture with a mesh of 8 x 2 cells.
+
+    Both move alike: frame t shows the texture shifted by shifts[t] (frame, [x, z]) [m]. ED is the
+    first frame, ES the middle one.
+    """
+
+    def make(shifts, seed=0, pixel=0.5e-3, grain=1.5):
+        z, x = 0.01 + pixel * np.arange(round(50e-3 / pixel)), pixel * np.arange(-60, 61)
+        texture = gaussian_filter(np.random.default_rng(seed).standard_normal((160, 181)), grain)
+        grey = np.clip(0.5 + 0.25 * texture / texture.std(), 0, 1)
+        rows, columns = np.meshgrid(np.arange(len(z)), np.arange(len(x)), indexing="ij")
+        bmode = [
+            map_coordinates(grey, [rows + 30 - dz / pixel, columns + 30 - dx / pixel], order=3)
+            for dx, dz in shifts
+        ]
+        time, es = 0.02 * np.arange(len(shifts)), len(shifts) // 2
+        known = {"source": "texture", "view": "A4C", "ed_frame": 0, "es_frame": es}
+        ds = recording.new(np.clip(bmode, 0, 1), time, z, x, **known)
+        angle = np.linspace(-0.6, 0.6, 9)[:, None]
+        radius = np.linspace(0.028, 0.036, 3)
+        nodes = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1)
+        ds["mesh"] = (recording.MESH_DIMS, nodes + np.asarray(shifts)[:, None, None])
+        ds["correlation"] = (recording.MESH_DIMS[:3], np.ones(ds.mesh.shape[:3]))
+        return recording.validate(ds)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,83 @@
+"""A tracker learns from a data set: which sequences it sees, which judge it, where it runs."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from tas_lib.collection import MANIFEST
+from tas_lib.errors import InputError
+from tas_lib.samples import Sequence, load
+from tas_lib.trackers import PIXEL, network
+from tas_lib.training import Budget, train
+
+FOLD = 10  # every tenth patient judges
+ROOM = 8e-3  # of the picture around all that the mesh ever covers [m]
+
+
+def learn(
+    tracker: str,
+    data: str | Path,
+    folder: str | Path,
+    budget: Budget,
+    preset: str = "small",
+    seed: int = 0,
+    device: str = "cpu",
+    *,
+    progress: bool = True,
+) -> float:
+    """Train the network of a name and size on the collection in `data` -> validation MTE [mm].
+
+    Initial weights, order and variation of the examples follow from `seed`. Raises InputError.
+    """
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise InputError("train", "device", f"{device} is not there", "use cpu")
+    learning, judging = split(data)
+    few = np.linspace(0, len(judging) - 1, min(budget.validation, len(judging))).astype(int)
+    learning, judging = (
+        [load(path, PIXEL, ROOM) for path in tqdm(paths, "read", leave=False, disable=not progress)]
+        for paths in (learning, [judging[k] for k in few])
+    )
+    torch.manual_seed(seed)
+    net = network(tracker, preset).to(device)
+    about = {"tracker": tracker, "preset": preset, "pixel": PIXEL, "sequences": len(learning)}
+    about |= {"data": _named(data)}
+    return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
+
+
+def split(data: str | Path) -> tuple[list[Path], list[Path]]:
+    """Paths of the collection's sequences to learn from, and of those that judge: by patient."""
+    data = Path(data)
+    try:
+        entries = json.loads((data / MANIFEST).read_text())["recordings"]
+    except (OSError, ValueError, KeyError) as error:
+        problem = f"is no manifest of sequences ({error})"
+        raise InputError(
+            data / MANIFEST, "file", problem, "make them with `tas dataset`"
+        ) from error
+    entries.sort(key=lambda entry: (entry.get("patient", 0), entry["file"]))
+    patients = [list(group) for _, group in groupby(entries, lambda entry: entry.get("patient", 0))]
+    if len(patients) < 2:
+        problem = f"holds {len(patients)} patient"
+        raise InputError(data, "patients", problem, "make two or more: one is kept to judge")
+    kept = set(range(0, len(patients), FOLD))
+    return tuple(
+        [
+            data / entry["file"]
+            for k, group in enumerate(patients)
+            if (k in kept) == judges
+            for entry in group
+        ]
+        for judges in (False, True)
+    )
+
+
+def _named(data: str | Path) -> dict:
+    """What the card of weights says of the data: the manifest without its recordings."""
+    manifest = json.loads((Path(data) / MANIFEST).read_text())
+    return {key: value for key, value in manifest.items() if key != "recordings"}

@@ -1,0 +1,1 @@
+"""Trackers: what the paper compares, each in a file of its own, behind one interface."""

@@ -1,0 +1,53 @@
+"""Trackers by name. A new one is a file beside this one and a line in `NETWORKS` or `get`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tas_lib.errors import InputError
+from tas_lib.trackers import echotracker, myotracker, tasnet, weights
+from tas_lib.trackers.block_matching import SpeckleTracking
+from tas_lib.trackers.tracker import Learned, Tracker
+
+PIXEL = 0.5e-3  # on which our networks are trained [m]: our choice, a quarter of a speckle's width
+SHIPPED = Path(__file__).parents[1] / "data" / "weights"
+_OFF = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding"), False)
+NETWORKS: dict[str, Callable[[str], nn.Module]] = {  # name -> network of a preset, small or paper
+    "tasnet": lambda preset: tasnet.TASNet(tasnet.PRESETS[preset]),
+    "cotracker": lambda preset: tasnet.TASNet(tasnet.PRESETS[preset], **_OFF),
+    "myotracker": lambda preset: myotracker.MyoTracker(myotracker.PRESETS[preset]),
+    "echotracker": lambda preset: echotracker.EchoTracker(echotracker.PRESETS[preset]),
+}
+NAMES = *NETWORKS, "speckle"
+
+
+def network(name: str, preset: str = "small") -> nn.Module:
+    """A network with new weights, drawn by PyTorch's generator. Raises InputError."""
+    if name not in NETWORKS:
+        problem = f"{name!r} is unknown"
+        raise InputError("tracker", "name", problem, f"choose one of {', '.join(NETWORKS)}")
+    if preset not in ("small", "paper"):
+        problem = f"{preset!r} is unknown"
+        raise InputError("tracker", "preset", problem, "choose small or paper")
+    return NETWORKS[name](preset)
+
+
+def get(name: str | Path, device: str = "cpu") -> Tracker:
+    """A tracker that is ready: "speckle", one whose weights ship, or a file of weights.
+
+    Raises InputError.
+    """
+    if name == "speckle":
+        return SpeckleTracking()
+    path = SHIPPED / f"{name}.safetensors" if name in NETWORKS else Path(name)
+    if not path.is_file():
+        remedy = f"give a file of weights (.safetensors), or one of {', '.join(NAMES)}"
+        raise InputError(path, "weights", "are not there", remedy)
+    card = weights.card(path)
+    with torch.device(device):
+        found = weights.load(path)
+    return Learned(found.to(device), float(card.get("pixel", PIXEL)))

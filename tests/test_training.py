@@ -1,0 +1,138 @@
+"""The training loop: it learns, goes on to the same bits after a kill, and refuses what is off."""
+
+import csv
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from tas_lib import samples, training
+from tas_lib.errors import InputError
+from tas_lib.samples import Clip, sequence
+from tas_lib.trackers import weights
+from tas_lib.trackers.cotracker import Sizes
+from tas_lib.trackers.tasnet import TASNet
+from tas_lib.trackers.tracker import Prediction
+from tas_lib.training import Budget, rate, train
+
+TINY = Sizes(1, 4, (4, 4, 4, 4), 8, 8, 8, 2, 1, 1, window=4, iterations=2)
+SHIFTS = 1e-3 * np.stack([3 * np.sin(np.arange(8)), np.cos(np.arange(8))], -1)
+BUDGET = Budget(6, Clip(4, 9), 1e-2, validate_every=2, validation=1)
+
+
+@pytest.fixture(scope="module")
+def data(moving_clip):
+    return [sequence(moving_clip(SHIFTS, seed), 0.5e-3, 8e-3) for seed in (0, 1)]
+
+
+def net(seed=0):
+    torch.manual_seed(seed)
+    return TASNet(TINY)
+
+
+def run(folder, data, budget=BUDGET, seed=0, network=None):
+    return train(network or net(), data[:1], data[1:], folder, budget, seed, progress=False)
+
+
+def rows(folder):
+    with (folder / "log.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_rate_goes_up_and_down_once():
+    budget = Budget(steps=1000, rate=2e-3)
+    rates = np.array([rate(step, budget) for step in range(1000)])
+    assert rates.max() == pytest.approx(2e-3, rel=1e-3) and rates.argmax() == 50
+    assert (np.diff(rates[:51]) > 0).all() and (np.diff(rates[50:]) < 0).all()
+    assert 0 < rates[-1] < 0.01 * 2e-3 and rates[0] < 0.05 * 2e-3
+
+
+def test_training_makes_the_loss_smaller(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "_shown", lambda video, rng: video)
+    run(tmp_path, data, Budget(160, Clip(4, 9), 1e-2, validate_every=160, validation=1))
+    loss = [float(row["loss"]) for row in rows(tmp_path)]
+    assert np.mean(loss[-2:]) < 0.8 * np.mean(loss[:2])
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(data, tmp_path, monkeypatch):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    best = run(whole, data)
+    draw, count = training.draw, itertools.count()
+
+    def killed(*args, **options):
+        if next(count) == 5:
+            raise KeyboardInterrupt
+        return draw(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "draw", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(cut, data)
+    assert [int(row["step"]) for row in rows(cut)] == [2, 4]
+    assert run(cut, data, network=net(9)) == best  # its own start does not matter any more
+    for name in ("last", "best"):
+        a, b = (load_file(folder / f"{name}.safetensors") for folder in (whole, cut))
+        assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+    same = [[{**row, "seconds": ""} for row in rows(folder)] for folder in (whole, cut)]
+    assert same[0] == same[1]
+
+
+def test_the_best_weights_are_kept_with_their_card(data, tmp_path):
+    best = run(tmp_path, data)
+    errors = [float(row["validation_mte_mm"]) for row in rows(tmp_path)]
+    card = weights.card(tmp_path / "best.safetensors")
+    assert card["validation_mte_mm"] == best == pytest.approx(min(errors), abs=1e-4)
+    assert {"commit", "device", "date", "minutes", "seed", "budget"} <= card.keys()
+    assert training.validate(weights.load(tmp_path / "best.safetensors"), data[1:]) == best
+
+
+def test_other_seeds_train_otherwise(data, tmp_path):
+    run(tmp_path / "a", data)
+    run(tmp_path / "b", data, seed=1)
+    a, b = (load_file(tmp_path / x / "best.safetensors") for x in "ab")
+    assert not all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_folder_keeps_to_one_run(data, tmp_path):
+    run(tmp_path, data)
+    with pytest.raises(InputError, match=r"another run \(seed differ\); name another"):
+        run(tmp_path, data, seed=1)
+    with pytest.raises(InputError, match="network differ"):
+        run(tmp_path, data, network=TASNet(TINY, mesh_embedding=False))
+    (tmp_path / "last.safetensors").write_bytes(b"half")
+    with pytest.raises(InputError, match="is no checkpoint.*; delete it"):
+        run(tmp_path, data)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(data, tmp_path):
+    class Broken(TASNet):
+        def loss(self, sample):
+            return super().loss(sample) * float("nan")
+
+    with pytest.raises(InputError, match="loss: is nan at step 1; lower the learning rate"):
+        run(tmp_path, data, network=Broken(TINY))
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_validation_is_the_mean_distance_in_millimetres(data):
+    class Still(nn.Module):
+        start, bidirectional = "es", True
+
+        def __init__(self):
+            super().__init__()
+            self.nothing = nn.Parameter(torch.zeros(1))
+
+        def forward(self, video, points, frame, grid):
+            return Prediction(points.expand(len(video), -1, -1), None)
+
+    away = np.linalg.norm(SHIFTS - SHIFTS[4], axis=1).mean()
+    assert training.validate(Still(), data) == pytest.approx(1e3 * away, rel=1e-4)
+
+
+def test_profiles_are_known_by_name():
+    assert training.profile("laptop", steps=7).steps == 7
+    with pytest.raises(InputError, match="profile: 'huge' is unknown; choose one of smoke"):
+        training.profile("huge")
