@@ -25,12 +25,12 @@ from tas_lib.mesh import centreline, mesh_from_walls
 from tas_lib.parallel import in_order
 from tas_lib.recording import MESH_DIMS
 from tas_lib.simulator import SectorOperator
+from tas_lib.strain import segment_lengths, segment_names
 from tas_lib.tissue import Echogenicity, Slice
 
 PIVOT = 70e-3  # below the apex: about the line there the foreshortened plane is tilted [m]
 MESH = 36, 5  # nodes along and across the wall, as the templates have them
 SCANNER, ECHOES = Scanner(), Echogenicity()
-LEVELS = "basal", "mid", "apical"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,13 +201,11 @@ class Scan:
 
 def with_truth(ds: xr.Dataset, path: np.ndarray) -> xr.Dataset:
     """Add mesh, elevation and strain, see `image`, of material points (time, l, r, [x, y, z])."""
-    left, right = VIEWS[ds.attrs["view"]]
-    names = [f"{level} {left}" for level in LEVELS] + [f"{level} {right}" for level in LEVELS[::-1]]
     ds = ds.assign_coords(
         longitudinal=np.linspace(0, 1, path.shape[1]),
         radial=np.linspace(0, 1, path.shape[2]),
         axis=["x", "z"],
-        segment=names,
+        segment=segment_names(ds.attrs["view"]),
     )
     ds["mesh"] = (MESH_DIMS, path[..., [0, 2]])
     ds["elevation"] = (MESH_DIMS[:3], path[..., 1], {"units": "m"})
@@ -219,14 +217,3 @@ def with_truth(ds: xr.Dataset, path: np.ndarray) -> xr.Dataset:
         ds[f"strain{suffix}"] = (("time", "segment"), length / length[0] - 1, attrs)
         ds[f"gls{suffix}"] = ("time", whole / whole[0] - 1, attrs)
     return ds
-
-
-def segment_lengths(line: np.ndarray) -> np.ndarray:
-    """Lengths (time, 6) [m] of the thirds of either half of a line (time, l, 2 or 3).
-
-    Its nodes are equally spaced in the first frame; the ends of thirds ride between nodes.
-    """
-    steps = np.linalg.norm(np.diff(line, axis=1), axis=-1)
-    arc = np.insert(np.cumsum(steps, axis=1), 0, 0.0, axis=1)
-    node = np.linspace(0, line.shape[1] - 1, 7)
-    return np.diff([np.interp(node, np.arange(line.shape[1]), a) for a in arc], axis=-1)

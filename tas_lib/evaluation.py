@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from tas_lib.mesh import folds
-from tas_lib.observers import Reading, longitudinal_strain
+from tas_lib.observers import Reading
+from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers.tracker import Tracker, track
 
 

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from tas_lib.collection import MANIFEST
 from tas_lib.errors import InputError
-from tas_lib.samples import Sequence, load
-from tas_lib.trackers import PIXEL, network
+from tas_lib.samples import load
+from tas_lib.trackers.registry import PIXEL, network
 from tas_lib.training import Budget, train
 
 FOLD = 10  # every tenth patient judges

@@ -16,11 +16,11 @@ import numpy as np
 import xarray as xr
 from scipy.interpolate import CubicSpline, RBFInterpolator
 
-from tas_lib.clinic import segment_lengths
 from tas_lib.errors import InputError
 from tas_lib.mesh import centreline, mesh_from_walls
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.speckle import correlation
+from tas_lib.strain import longitudinal_strain  # noqa: F401
 from tas_lib.tissue import random_field
 
 HINGE = 3.0e-3  # SD of either end of the wall, along it; what hides the annulus is depth [m]
@@ -111,16 +111,6 @@ def carried(recording: xr.Dataset, reading: Reading) -> np.ndarray:
     moved = RBFInterpolator(start / scale, motion)(points / scale)
     moved = np.moveaxis(moved.reshape(len(points), len(true), 2), 1, 0)
     return (points + moved).reshape(len(true), *reading.mesh.shape)
-
-
-def longitudinal_strain(mesh: np.ndarray, ed_frame: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """GLS (time,) and that of the six segments (time, 6) of a mesh (time, l, r, 2), since ED.
-
-    Lagrangian, of the middle line; segments as in `clinic.segment_lengths`.
-    """
-    length = segment_lengths(centreline(mesh))
-    whole = length.sum(-1)
-    return whole / whole[ed_frame] - 1, length / length[ed_frame] - 1
 
 
 def accepted(recording: xr.Dataset) -> np.ndarray:

@@ -12,13 +12,14 @@ from tas_lib import chambers, recording, speckle
 from tas_lib.anatomy import Anatomy
 from tas_lib.artefacts import Console, Scanner, Shadow
 from tas_lib.chambers import Tissue
-from tas_lib.clinic import ECHOES, Pose, Scan, image, segment_lengths
+from tas_lib.clinic import ECHOES, Pose, Scan, image
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart
 from tas_lib.mesh import centreline, mask
 from tas_lib.realism import correlation_curve, realism
 from tas_lib.simulator import Acquisition, statistics
 from tas_lib.simulator.elevation import correlation, two_way
+from tas_lib.strain import segment_lengths
 from tas_lib.tissue import Echogenicity, amplitude, random_field
 
 OFF = -np.inf

@@ -9,7 +9,8 @@ from tas_lib.clinic import Pose, with_truth
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart, Motion
 from tas_lib.mesh import centreline, mesh_from_walls
-from tas_lib.observers import Reading, accepted, carried, longitudinal_strain, observer
+from tas_lib.observers import Reading, accepted, carried, observer
+from tas_lib.strain import longitudinal_strain
 
 RATE = 50.0
 X, Z = 0.8e-3 * np.arange(-90, 91), 2e-3 + 0.8e-3 * np.arange(180)

@@ -1,0 +1,56 @@
+"""What CoTracker's training makes small in each window of frames.
+
+path:        mean over k of 0.8^(K - k) |prediction k - truth|,   k = 1 .. K iterations
+visibility:  mean over seen and mean over hidden points of log(1 + exp(-y score)),   y = +-1
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tas_lib.trackers.cotracker import Window
+from tas_lib.trackers.layers import discounted
+
+
+def path_error(path: Tensor, tracks: Tensor, valid: Tensor | float = 1.0) -> Tensor:
+    """Of path (K, S, n, 2) against tracks (S, n, 2), in the unit of both; valid (S, n) are 0 or 1.
+
+    Distances are means of those along x and y.
+    """
+    valid = torch.as_tensor(valid, device=path.device).expand(tracks.shape[:-1])
+    return discounted([_mean((xy - tracks).abs().mean(-1), valid) for xy in path])
+
+
+def visibility_error(score: Tensor, seen: Tensor, valid: Tensor | float = 1.0) -> Tensor:
+    """Balanced cross entropy of scores (S, n), logits, for points that are seen (S, n) or not."""
+    return sum(
+        _mean(F.softplus(-sign * score), valid * (seen == truth))
+        for sign, truth in ((1, True), (-1, False))
+    )
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean; 0 where all weights are."""
+    return (values * weights).sum() / (1e-6 + weights.sum())
+
+
+def published_losses(
+    windows: list[Window], tracks: Tensor, seen: Tensor, valid: Tensor
+) -> tuple[Tensor, Tensor]:
+    """CoTracker's two losses of a film with T frames; training uses the first + 10 x the second.
+
+    tracks (T, N, 2) [px]; seen (T, N) bool; valid (T, N) 0 or 1; points in the windows' order. Each
+    window's errors, which are means already, are divided by its number of points and summed; the
+    visibility's score is a probability in place of a logit.
+    """
+    path, visibility = 0.0, 0.0
+    for first, _, found, logits in windows:
+        n = logits.shape[1]
+        span = slice(first, min(first + len(logits), len(tracks)))
+        there, size = valid[span, :n], span.stop - first
+        path = path + path_error(found[:, :size], tracks[span, :n], there) / n
+        score = logits[:size].sigmoid()
+        visibility = visibility + visibility_error(score, seen[span, :n], there) / n
+    return path, visibility

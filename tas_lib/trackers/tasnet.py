@@ -1,0 +1,134 @@
+"""TAS-Net: CoTracker, changed in three ways for the myocardium (section III-C).
+
+1. Mesh embedding: E_k = psi(l_k, r_k), a perceptron of a point's mesh coordinates (hidden layers of
+   32, 64 and 128), is added to its feature in tokens, Q_k + E_k, in each iteration. What is
+   compared with the maps and carried on is Q_k, as we read it.
+2. Continuous visibility: the network's visibility is the speckle correlation with end-systole,
+   learnt by its squared error; correlations below 0 count as 0.
+3. Bidirectional windows: from the frame where the mesh is given to the film's end and to its start.
+
+Each can be switched off; without any of them this is CoTracker, followed from the first frame.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tas_lib.errors import InputError
+from tas_lib.trackers.cotracker import PAPER, SMALL, CoTracker, Sizes, Window, join
+from tas_lib.trackers.losses import path_error, visibility_error
+from tas_lib.trackers.tracker import Prediction, Sample
+
+PRESETS = {"paper": PAPER, "small": SMALL}
+VISIBLE = 0.5  # least correlation of a point that counts as seen, where that is yes or no: ours
+VISIBILITY_WEIGHT = 10.0  # of its error, beside pixels; CoTracker's
+
+
+class TASNet(nn.Module):
+    """The network. `tolerance` [px] lets windows stop early outside training: see `refine`.
+
+    official: whether tokens are laid out as in the published weights of CoTracker, which networks
+    that start from those need.
+    """
+
+    start, bidirectional, least = "es", True, (2, PAPER.least)
+
+    def __init__(
+        self,
+        sizes: Sizes = PAPER,
+        *,
+        bidirectional: bool = True,
+        continuous_visibility: bool = True,
+        mesh_embedding: bool = True,
+        official: bool = False,
+        tolerance: float | None = None,
+    ):
+        super().__init__()
+        self.sizes, self.tolerance, self.least = sizes, tolerance, (2, sizes.least)
+        self.switches = {
+            "bidirectional": bidirectional,
+            "continuous_visibility": continuous_visibility,
+            "mesh_embedding": mesh_embedding,
+            "official": official,
+        }
+        self.bidirectional, self.start = bidirectional, "es" if bidirectional else "first"
+        self.continuous_visibility = continuous_visibility
+        self.cotracker = CoTracker(sizes, official)
+        with torch.no_grad():  # ours: a new network leaves points about where they are
+            self.cotracker.updateformer.flow_head.weight[:2] *= 0.02
+        self.psi = _perceptron(2, 32, 64, 128, sizes.latent) if mesh_embedding else None
+
+    def forward(self, video: Tensor, points: Tensor, frame: int, grid: Tensor) -> Prediction:
+        """Points (N, 2) [px] with mesh coordinates grid (N, 2), followed from `frame` on.
+
+        video (T, H, W) is grey, in [0, 1]. Without bidirectional windows frame is 0. At `frame`
+        points are what they were given as, and visibility is the mean of both directions'.
+        """
+        tracks = points.expand(len(video), -1, -1).clone()
+        visibility = tracks.new_zeros(tracks.shape[:2])
+        runs = self._runs(video, points, frame, grid, self.tolerance)
+        for film, windows in runs:
+            tracks[film], logits = join(windows, len(film))
+            visibility[film] += logits.sigmoid()
+        tracks[frame] = points
+        visibility[frame] /= len(runs)
+        return Prediction(tracks, visibility)
+
+    def loss(self, sample: Sample) -> Tensor:
+        """Mean over windows of the path's error [px] + VISIBILITY_WEIGHT x the visibility's."""
+        points, errors = sample.tracks[sample.frame], []
+        for film, windows in self._runs(sample.video, points, sample.frame, sample.grid):
+            for first, _, path, logits in windows:
+                frames = film[first : first + len(logits)]
+                size = len(frames)
+                of_path = path_error(path[:, :size], sample.tracks[frames])
+                of_visibility = self._visibility_error(logits[:size], sample.correlation[frames])
+                errors.append(of_path + VISIBILITY_WEIGHT * of_visibility)
+        return torch.stack(errors).mean()
+
+    def _runs(
+        self,
+        video: Tensor,
+        points: Tensor,
+        frame: int,
+        grid: Tensor,
+        tolerance: float | None = None,
+    ) -> list[tuple[Tensor, list[Window]]]:
+        """Each direction's frames, in the order in which they are seen, and its windows.
+
+        A direction in which there is but `frame` itself is left out.
+        """
+        if frame and not self.bidirectional:
+            remedy = "run it on the film from there, and on that before it backwards"
+            raise InputError("TASNet", "frame", f"{frame} is not the first", remedy)
+        numbers = torch.arange(len(video), device=video.device)
+        films = [numbers[frame:]]
+        if self.bidirectional:
+            films.append(numbers[: frame + 1].flip(0))
+        maps = self.cotracker.encode(video[:, None])
+        frames = numbers.new_zeros(len(points))
+        mark = None if self.psi is None else self.psi(grid)
+        return [
+            (film, self.cotracker.slide(maps, film, frames, points, mark, tolerance))
+            for film in films
+            if len(film) > 1
+        ]
+
+    def _visibility_error(self, logits: Tensor, correlation: Tensor) -> Tensor:
+        if self.continuous_visibility:
+            return F.mse_loss(logits.sigmoid(), correlation.clamp(0, 1))
+        return visibility_error(logits, correlation > VISIBLE)
+
+
+def _perceptron(*widths: int) -> nn.Sequential:
+    """Linear layers with GELU between them. The last is 0 at first, so that a network which starts
+    from the weights of another one without it starts as that."""
+    layers = [nn.Linear(*pair) for pair in pairwise(widths)]
+    nn.init.zeros_(layers[-1].weight)
+    nn.init.zeros_(layers[-1].bias)
+    between = [layer for one in layers for layer in (one, nn.GELU())]
+    return nn.Sequential(*between[:-1])

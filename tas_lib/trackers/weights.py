@@ -1,0 +1,148 @@
+"""Weights in files: safetensors, which hold numbers and a card, and never code.
+
+The card, JSON, says which network it is and with what sizes and switches, so that `load` makes it
+anew, and whatever else there is to tell: where the weights come from and their licence. A network
+here is made by Network(sizes, **switches) and keeps both as attributes; one without switches has
+none.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from tas_lib.errors import InputError
+from tas_lib.recording import replacing
+from tas_lib.trackers import cotracker, echotracker, myotracker, tasnet
+
+NETWORKS = {  # and its sizes
+    "TASNet": (tasnet.TASNet, cotracker.Sizes),
+    "EchoTracker": (echotracker.EchoTracker, echotracker.Sizes),
+    "MyoTracker": (myotracker.MyoTracker, myotracker.Sizes),
+}
+COTRACKER_LICENCE = (
+    "CC BY-NC 4.0: not for commercial use (CoTracker's weights, and what is trained from them)"
+)
+REMEDY = "give a file that this program wrote"
+BROKEN = (  # what a file of any content may raise when it is read
+    *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, SafetensorError, pickle.UnpicklingError),
+)
+
+
+def describe(network: nn.Module) -> dict[str, Any]:
+    """What `load` makes a network from: its name, sizes and switches."""
+    sizes, switches = asdict(network.sizes), getattr(network, "switches", {})
+    return {"name": type(network).__name__, "sizes": sizes, "switches": switches}
+
+
+def save(network: nn.Module, path: str | Path, card: dict[str, Any] | None = None) -> Path:
+    """Write a network's weights, and in `card` what else is to be known of them."""
+    tensors = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    text = json.dumps({**(card or {}), "network": describe(network)})
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, {"card": text})
+    return Path(path)
+
+
+def card(path: str | Path) -> dict[str, Any]:
+    """A file's card. Raises InputError."""
+    return _read(path)[0]
+
+
+def load(path: str | Path) -> nn.Module:
+    """The network in a file, on the CPU. Raises InputError where file and network do not fit."""
+    about, tensors = _read(path)
+    try:
+        (make, sizes), made = NETWORKS[about["network"]["name"]], about["network"]
+        numbers = {k: tuple(v) if isinstance(v, list) else v for k, v in made["sizes"].items()}
+        if not all(type(value) is bool for value in made["switches"].values()):
+            raise TypeError("switches are neither true nor false")
+        with torch.device("meta"), _Undrawn():  # takes no room before shapes are compared
+            network = make(sizes(**numbers), **made["switches"])
+    except BROKEN as error:
+        problem = f"names no network of this program ({type(error).__name__}: {error})"
+        raise InputError(path, "card", problem, REMEDY) from error
+    _compare(path, tensors, network.state_dict())
+    network.load_state_dict(tensors, assign=True)
+    return network
+
+
+def import_official(path: str | Path) -> tasnet.TASNet:
+    """A published checkpoint of CoTracker 1 as a network: TAS-Net with its three switches off.
+
+    Three were published, with equal tensors; stride and window are read off the file's name
+    (cotracker_stride_4_wind_8.pth), and are 4 and 8 where it says nothing. No code in the file is
+    run. Raises InputError: what is no such checkpoint, other versions of CoTracker among them.
+    """
+    path = Path(path)
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as error:
+        problem = f"is no checkpoint of tensors alone ({type(error).__name__})"
+        raise InputError(path, "file", problem, "download it again") from error
+    held = held.get("model", held) if isinstance(held, dict) else held
+    if not isinstance(held, dict) or not all(isinstance(v, Tensor) for v in held.values()):
+        raise InputError(path, "file", "holds no state dict", "give CoTracker's checkpoint")
+    tensors = {str(name).removeprefix("module."): value for name, value in held.items()}
+    if any("virual_tracks" in name or "track_feat_updater" in name for name in tensors):
+        problem, remedy = "is of CoTracker 2 or 3, another network", "give one of version 1"
+        raise InputError(path, "file", problem, remedy)
+    named = re.search(r"stride_(\d+)_wind_(\d+)", path.name)
+    stride, window = map(int, named.groups()) if named else (4, 8)
+    off = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding"), False)
+    sizes = cotracker.Sizes(stride=stride, window=window)
+    with torch.device("meta"), _Undrawn():
+        network = tasnet.TASNet(sizes, **off, official=True)
+    _compare(path, tensors, network.cotracker.state_dict())
+    network.cotracker.load_state_dict(tensors, assign=True)
+    return network
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights as they are, where a network would draw normal ones.
+
+    On PyTorch's meta device that would first import its compiler, for more than a second.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
+
+
+def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["card"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except BROKEN as error:
+        problem = f"is no file of weights ({type(error).__name__}: {error})"
+        raise InputError(path, "file", problem, REMEDY) from error
+    if not isinstance(about, dict):
+        raise InputError(path, "card", f"is a {type(about).__name__}", REMEDY)
+    return about, tensors
+
+
+def _compare(path: str | Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Raises InputError unless names, shapes and types are as wanted and all numbers finite."""
+    if wrong := sorted(found.keys() ^ wanted.keys()):
+        problem = "is missing" if wrong[0] in wanted else "does not belong to the network"
+        raise InputError(path, wrong[0], problem, "give weights of this very network")
+    for name, value in found.items():
+        if value.shape != wanted[name].shape or value.dtype != wanted[name].dtype:
+            expected = f"{tuple(wanted[name].shape)} {wanted[name].dtype}"
+            problem = f"is {tuple(value.shape)} {value.dtype}, not {expected}"
+            raise InputError(path, name, problem, "give weights of this very network")
+        if not value.isfinite().all():
+            raise InputError(path, name, "holds NaN or infinity", "take an earlier checkpoint")
