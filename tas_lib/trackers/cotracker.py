@@ -144,9 +144,9 @@ class CoTracker(nn.Module):
 
         film (T,) numbers the maps in the order in which they are seen; points (N, 2) [px] are given
         at frames (N,) of it, in ascending order. A window takes the points given before its end; it
-        ends with the film (the published one repeats the film's last frame, and pays for it). For
-        mark (N, latent) see `Start`, for tolerance `refine`. There is at least one window (the published code wants S / 2 + 1 frames
-        for that).
+        ends with the film (the published one repeats the film's last frame, and pays for it). There
+        is at least one window (the published code wants S / 2 + 1 frames for that). For mark
+        (N, latent) see `Start`, for tolerance `refine`.
         """
         size, half = self.sizes.window, self.sizes.window // 2
         xy = points / self.sizes.stride

@@ -1,0 +1,136 @@
+"""Data sets: coarse meshes of virtual patients, and folders that go on when they were cut short."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tas_lib import cli, dataset, recording
+from tas_lib.collection import MANIFEST
+from tas_lib.dataset import coarse, make_dataset, simulate
+from tas_lib.errors import InputError
+from tas_lib.learning import split
+from tas_lib.recording import MESH_DIMS
+from tas_lib.scene import Choices
+
+
+@pytest.fixture
+def quick(monkeypatch, operator):
+    """The small operator, and few scatterers."""
+    monkeypatch.setattr(dataset, "operator_for", lambda template, progress: operator)
+    monkeypatch.setattr(dataset, "Choices", lambda: Choices(density=1.0))
+
+
+@pytest.fixture
+def templates(wall_clip, tmp_path):
+    """Three templates of two patients."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    for k, patient in enumerate((1, 1, 2)):
+        ds = wall_clip(10e-3, 1e-3 * np.sin(np.arange(4) + k))
+        ds.attrs |= {"patient": patient, "ed_frame": 0}
+        recording.save(ds, folder / f"patient{patient}-{k}.nc")
+    return sorted(folder.iterdir())
+
+
+def test_masks_keep_where_the_wall_is_and_lose_motion_along_it():
+    """A wall that stretches along itself on one side alone keeps its mask and its coarse mesh."""
+    z, x = 0.01 + 0.4e-3 * np.arange(220), 0.4e-3 * np.arange(-90, 91)
+    longitudinal = np.linspace(0, 1, 37)
+    warped = longitudinal + 0.08 * np.sin(2 * np.pi * np.clip(2 * longitudinal, 0, 1)) / (2 * np.pi)
+
+    def mesh(along):
+        angle = np.pi * (1.28 - 1.56 * along)[:, None]
+        radius = np.linspace(1, 1.35, 5)
+        return np.stack(
+            [
+                -20e-3 * radius * np.sin(angle - np.pi / 2),
+                55e-3 - 32e-3 * radius * np.cos(angle - np.pi / 2),
+            ],
+            -1,
+        )
+
+    nodes = np.stack([mesh(longitudinal), mesh(warped)])
+    grey = np.full((2, len(z), len(x)), 0.5)
+    true = recording.new(grey, [0, 0.02], z, x, sector=np.ones(grey.shape[1:]), es_frame=1)
+    true = true.assign(mesh=(MESH_DIMS, nodes))
+    found = coarse(true).mesh.values
+    assert np.abs(nodes[1] - nodes[0]).max() > 1e-3
+    assert np.linalg.norm(found[1] - found[0], axis=-1).max() < 0.4e-3
+    assert np.linalg.norm(found[0] - nodes[0], axis=-1)[:, 2].mean() < 1e-3
+
+
+def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, operator):
+    template = wall_clip(10e-3, 1e-3 * np.arange(4))
+    for strategy in ("s1", "s2", "s3"):
+        film = simulate(
+            template, strategy, 3, Choices(density=1.0), operator=operator, progress=False
+        )
+        np.testing.assert_array_equal(film.mesh, template.mesh)
+        assert film.correlation.shape == template.mesh.shape[:3]
+        assert film.attrs["strategy"] == strategy.upper() and (film.correlation[2] == 1).all()
+    with pytest.raises(InputError, match="strategy: 's9' is unknown; choose one of s1"):
+        simulate(template, "s9", operator=operator)
+
+
+def test_a_cut_run_goes_on_and_says_what_it_left_out(templates, quick, tmp_path, monkeypatch):
+    out, films = tmp_path / "d0", dataset.simulate
+
+    def interrupted(*args, **options):
+        if len(list(out.glob("*.nc"))) == 2:
+            raise KeyboardInterrupt
+        return films(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "simulate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make_dataset(templates, out, "s1", progress=False)
+    assert len(json.loads((out / MANIFEST).read_text())["recordings"]) == 2
+    templates[1].write_bytes(b"broken")
+    manifest = make_dataset(
+        [*templates, templates[0].with_name("absent.nc")], out, "s1", progress=False
+    )
+    assert [entry["file"] for entry in manifest["recordings"]] == [p.name for p in templates]
+    assert (
+        list(manifest["failed"]) == ["absent.nc"]
+        and "does not exist" in manifest["failed"]["absent.nc"]
+    )
+    with pytest.raises(InputError, match="strategy s1"):
+        make_dataset(templates, out, "s2", progress=False)
+
+
+def test_a_sequence_depends_on_its_template_and_seed_alone(templates, quick, tmp_path):
+    def digests(folder, sources, seed=0):
+        manifest = make_dataset(sources, tmp_path / folder, "s1", seed, progress=False)
+        return {entry["file"]: entry["sha256"] for entry in manifest["recordings"]}
+
+    all_three, alone = digests("a", templates), digests("b", templates[2:])
+    assert alone.items() <= all_three.items() and len(set(all_three.values())) == 3
+    assert digests("c", templates[2:], seed=1) != alone
+
+
+def test_judges_are_patients_from_whom_nothing_is_learnt(templates, quick, tmp_path):
+    make_dataset(templates, tmp_path / "d0", "s1", progress=False)
+    learning, judging = split(tmp_path / "d0")
+    assert [p.name for p in judging] == [p.name for p in templates[:2]]
+    assert [p.name for p in learning] == [templates[2].name]
+    make_dataset(templates[:2], tmp_path / "one", "s1", progress=False)
+    with pytest.raises(InputError, match="holds 1 patient; make two or more"):
+        split(tmp_path / "one")
+    with pytest.raises(InputError, match="no manifest of sequences.*; make them"):
+        split(tmp_path)
+
+
+def test_the_command_ends_with_one_where_something_was_left_out(templates, quick, tmp_path):
+    words = ["dataset", "--templates", str(templates[0].parent), "--strategy", "s1", "--out"]
+    result = CliRunner().invoke(cli.app, [*words, str(tmp_path / "a"), "--n", "1"])
+    assert result.exit_code == 0 and "1 sequences, 4 frames" in result.stdout
+    templates[0].write_bytes(b"broken")
+    result = CliRunner().invoke(cli.app, [*words, str(tmp_path / "b"), "--quiet"])
+    assert result.exit_code == 1 and result.stdout == ""
+    assert result.stderr.startswith(f"left out {templates[0].name}:")
+    result = CliRunner().invoke(
+        cli.app, [*words[:1], "--templates", str(tmp_path), *words[3:], "c"]
+    )
+    assert result.exit_code == 2 and "holds no recording" in result.stderr
