@@ -102,7 +102,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-# The calibration of the default acquisition, which ships; after any change of its settings.
+# The calibrations that ship; after any change of their settings.
 calibration: $(STAMP)
 	@$(PY) -c 'from tas_lib.simulator.calibration import ship; ship()'
 

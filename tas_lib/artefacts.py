@@ -19,24 +19,13 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 
 from tas_lib.errors import InputError
-from tas_lib.simulator import PROBES, Acquisition, Focused, SectorOperator, uniform
+from tas_lib.simulator import CLINICAL, Acquisition, SectorOperator, uniform
 from tas_lib.simulator.display import ScanConverter
 from tas_lib.simulator.exact import pulse_echo_spectrum
 from tas_lib.tissue import amplitude, random_field, slice_profile
 
 SLIDERS = 8  # of the time-gain compensation
 PATCH = 15e-3  # size of the patches of which haze consists [m]
-
-# Another probe at another frequency than the training simulator's, in tissue that attenuates.
-CLINICAL = Acquisition(
-    PROBES["PA4-2/20"],
-    Focused(70e-3),
-    n_lines=120,
-    sector=np.deg2rad(85.0),
-    r_max=160e-3,
-    range_step=0.25e-3,
-    attenuation=0.5,
-)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,14 +20,14 @@ from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.anatomy import VIEWS
-from tas_lib.artefacts import CLINICAL, Scanner, Shadow
+from tas_lib.artefacts import Scanner, Shadow
 from tas_lib.clinic import MESH, Pose, image, with_truth
 from tas_lib.collection import Collection
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.patients import random_heart
-from tas_lib.simulator import SectorOperator
+from tas_lib.simulator import CLINICAL, SectorOperator
 from tas_lib.tissue import Echogenicity
 
 POSES = 100  # drawn at most for one recording

@@ -24,7 +24,7 @@ from tas_lib.masks import with_mesh
 from tas_lib.mesh import mask
 from tas_lib.recording import DIMS
 from tas_lib.scene import Choices, Scene, acquisition_for
-from tas_lib.simulator import Acquisition, SectorOperator
+from tas_lib.simulator import WIDE, SectorOperator
 from tas_lib.speckle import correlation
 
 FILMS = {  # strategy -> film of a scene, given the template's correlation curves
@@ -32,7 +32,6 @@ FILMS = {  # strategy -> film of a scene, given the template's correlation curve
     "s2": strategies.s2,
     "s3": lambda scene, curves: strategies.s3(scene, curves)[-1],
 }
-WIDE = Acquisition(sector=np.deg2rad(85.0), n_lines=145, r_max=160e-3)  # holds most templates
 
 
 def coarse(patient: xr.Dataset) -> xr.Dataset:

@@ -173,3 +173,26 @@ def _fit(heart: Heart) -> Heart:
         motion = replace(motion, amplitude=amplitude, circumferential=float(power))
         heart = replace(heart, motion=motion)
     return heart
+
+
+def measures(heart: Heart) -> dict[str, float]:
+    """What a laboratory without any error would report: strains and EF [%], lengths [mm].
+
+    gls (peak of the three views' mean), A4C, A2C, A3C (peaks), ef, circumferential (mid-wall) and
+    thickening at end-systole, mapse (descent of the six points of the base, sway and breathing
+    taken off), lvids (mean diameter of the cavity where it is widest at end-diastole).
+    """
+    anatomy, time = heart.anatomy, np.linspace(0, heart.cycle.rr[0], 40)
+    views = {view: 100 * heart.gls(view, time) for view in VIEWS}
+    base = np.concatenate([anatomy.view_line(view)[[0, -1]] for view in VIEWS])
+    down = base - heart.move(base, heart.es) + heart.offset(heart.es)
+    ring = heart.move(anatomy.ring(anatomy.centre, 0.0, 12), heart.es)
+    return {
+        "gls": float(np.mean(list(views.values()), axis=0).min()),
+        **{view: float(curve.min()) for view, curve in views.items()},
+        "ef": 100 * heart.ejection_fraction(),
+        "circumferential": 100 * float(heart.circumferential(heart.es).mean()),
+        "thickening": 100 * float(heart.thickening(heart.es).mean()),
+        "mapse": 1e3 * float(down[:, 2].mean()),
+        "lvids": 1e3 * float(np.linalg.norm(ring[:6] - ring[6:], axis=1).mean()),
+    }

@@ -9,7 +9,7 @@ import pytest
 from conftest import cartesian, exact, field, relative
 
 from tas_lib.simulator import Acquisition, Diverging, SectorOperator, calibration
-from tas_lib.simulator.calibration import SHIPPED, Settings, Zone, calibrate, load_bands
+from tas_lib.simulator.calibration import COMMON, SHIPPED, Settings, Zone, calibrate, load_bands
 
 
 @pytest.fixture
@@ -139,19 +139,21 @@ def test_a_finer_calibration_is_not_worse(acquisition, coarse, operator, cache):
     assert errors[3] < 0.98 * errors[0]
 
 
-def test_the_default_calibration_is_shipped_and_writes_nothing(cache, monkeypatch):
+def test_common_calibrations_are_shipped_and_write_nothing(cache, monkeypatch):
     monkeypatch.setattr(calibration, "calibrate", lambda *_: pytest.fail("was made anew"))
-    (shipped,) = SHIPPED.iterdir()  # one file, no leftovers of older versions
-    before = shipped.stat().st_mtime_ns, shipped.read_bytes()
-    bands = load(Acquisition(), Settings())
-    assert bands[0].start == 0 and bands[-1].stop == len(Acquisition().depth)
-    assert not cache.exists() and before == (shipped.stat().st_mtime_ns, shipped.read_bytes())
+    shipped = sorted(SHIPPED.iterdir())
+    assert len(shipped) == len(COMMON)  # no leftovers of older versions
+    before = [path.stat().st_mtime_ns for path in shipped]
+    for acq in COMMON:
+        bands = load(acq, Settings())
+        assert bands[0].start == 0 and bands[-1].stop == len(acq.depth)
+    assert not cache.exists() and before == [path.stat().st_mtime_ns for path in shipped]
 
 
 @pytest.mark.slow
-def test_the_shipped_calibration_is_what_calibrate_makes():
+@pytest.mark.parametrize("acq", COMMON, ids=["default", "wide", "clinical"])
+def test_the_shipped_calibrations_are_what_calibrate_makes(acq):
     """Singular vectors may turn in a subspace: their sums b phi are compared, in every zone."""
-    acq = Acquisition()
     shipped = load(acq, Settings())
     made = calibrate(acq, Settings(), progress=False)
     for a, b in zip(shipped, made, strict=True):
@@ -165,13 +167,12 @@ def test_the_shipped_calibration_is_what_calibrate_makes():
         assert relative(*sums) < 2e-3
 
 
-def test_ship_replaces_the_calibration_in_the_package(tiny, calibrated, tmp_path, monkeypatch):
+def test_ship_replaces_the_calibrations_in_the_package(tiny, calibrated, tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "SHIPPED", tmp_path)
     (tmp_path / "old.npz").touch()
     calibration.ship()
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.iterdir())) == len(calibrated) == len(COMMON)
     assert_same(load(Acquisition(), Settings()), tiny[2])
-    assert len(calibrated) == 1
 
 
 def test_a_calibration_is_made_once_and_kept(tiny, cache, calibrated):

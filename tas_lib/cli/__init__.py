@@ -1,6 +1,17 @@
 """The `tas` command; each module here adds its commands to the one `app`."""
 
-from tas_lib.cli import bench, cohort, info, simulate
+from tas_lib.cli import bench, cohort, golden, info, realism, simulate, track, train, weights
 from tas_lib.cli.frame import app
 
-__all__ = ["app", "bench", "cohort", "info", "simulate"]
+__all__ = [
+    "app",
+    "bench",
+    "cohort",
+    "golden",
+    "info",
+    "realism",
+    "simulate",
+    "track",
+    "train",
+    "weights",
+]

@@ -49,3 +49,32 @@ def simulator(
     for name, value in result.items():
         text = f"{value:.4g}" if isinstance(value, float) else value
         typer.echo(f"{name.replace('_', ' '):<30}{'not installed' if value is None else text}")
+
+
+@group.command()
+def trackers(
+    frames: Annotated[
+        list[int] | None, typer.Option(min=8, metavar="N", help="Film lengths: 24 and 64.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Time all trackers, small and as published: 256 x 256 pixels, 180 points, random weights.
+
+    Beside each the least time that its operations take at the rate of this machine's matrix
+    products. Takes ten minutes or so on two cores.
+    """
+    from tas_lib.bench_trackers import bench_trackers
+
+    shown = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))
+    result = bench_trackers(tuple(frames or (24, 64)), shown)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+        return
+    typer.echo(f"matrix products: {result['machine']['matrix_gflops']:.0f} GFLOP/s")
+    typer.echo(f"{'':<26}{'frames':>8}{'ms/frame':>10}{'least':>8}{'GB':>6}")
+    for row in result["trackers"]:
+        typer.echo(
+            f"{row['tracker']:<16}{row['preset']:<10}{row['frames']:>8}{row['ms_per_frame']:>10.1f}"
+            f"{row['floor_ms_per_frame']:>8.1f}{row['peak_gb']:>6.2f}"
+        )

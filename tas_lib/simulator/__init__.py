@@ -1,7 +1,9 @@
 """Ultrasound simulation: one linear image model, a slow reference and a fast operator."""
 
 from tas_lib.simulator.acquisition import (
+    CLINICAL,
     PROBES,
+    WIDE,
     Acquisition,
     Diverging,
     Focused,
@@ -12,7 +14,9 @@ from tas_lib.simulator.operator import SectorOperator
 from tas_lib.simulator.reference import simulate_reference
 
 __all__ = [
+    "CLINICAL",
     "PROBES",
+    "WIDE",
     "Acquisition",
     "Diverging",
     "Focused",

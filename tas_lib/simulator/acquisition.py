@@ -240,6 +240,21 @@ class Acquisition:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+# The default one, opened to the widest sector and depth that templates commonly have.
+WIDE = Acquisition(n_lines=145, sector=np.deg2rad(85.0), r_max=160e-3)
+
+# Another probe at another frequency than the training simulator's, in tissue that attenuates.
+CLINICAL = Acquisition(
+    PA4_2_20,
+    Focused(70e-3),
+    n_lines=120,
+    sector=np.deg2rad(85.0),
+    r_max=160e-3,
+    range_step=0.25e-3,
+    attenuation=0.5,
+)
+
+
 def _plain(value):
     """Numbers of any kind as floats, so that equal acquisitions have equal keys."""
     if isinstance(value, dict):

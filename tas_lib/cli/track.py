@@ -1,0 +1,120 @@
+"""`tas track`: follow the wall of a clip, and measure its strain."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tas_lib.cli.frame import Clip, Rate, Spacing, app, path_of
+from tas_lib.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@app.command()
+def track(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results; made if new.")],
+    clip: Clip = "default",
+    contour: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Walls drawn on the clip: those at the tracker's first frame are followed. Needed "
+            "unless the clip is the default one, or comes with masks or a mesh.",
+        ),
+    ] = None,
+    tracker: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="tasnet, cotracker, myotracker, echotracker, speckle (block matching), or a file "
+            "of weights that `tas train` wrote.",
+        ),
+    ] = "tasnet",
+    spacing_mm: Spacing = None,
+    frame_rate: Rate = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show no progress, print nothing.")
+    ] = False,
+) -> None:
+    """Follow the heart's wall through a clip, from the walls drawn at end-systole.
+
+    Writes a recording (.nc: frames, `tracks` in metres, `visibility`), strain over time (.csv and
+    .png: global and of six segments of the wall's middle) and a movie with the tracked wall (.mp4).
+    For research alone: this is no medical device.
+
+    \b
+    Example:
+      tas track loop.dcm --contour walls.json --tracker tasnet --out results
+    """
+    start, path = perf_counter(), path_of(clip)
+    stem = out / f"{path.stem}-{Path(tracker).stem}"
+    targets = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("nc", "csv", "png", "mp4")]
+    for target in targets:
+        if target.exists() and not force:
+            remedy = "choose another folder, or replace it with --force"
+            raise InputError(target, "file", "exists already", remedy)
+
+    from tas_lib import recording
+    from tas_lib.movie import write_movie
+    from tas_lib.templates import load_template
+    from tas_lib.trackers import registry
+    from tas_lib.trackers.tracker import track as follow
+
+    chosen = registry.get(tracker)
+    beat = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    first = int(beat.attrs["es_frame"]) if chosen.start == "es" else 0
+    found = follow(beat, beat.mesh.values[first], chosen, first, progress=not quiet)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be made a folder ({error.strerror})"
+        raise InputError(out, "--out", problem, "name another one") from error
+    tracked = beat.drop_vars("mesh").merge(found, combine_attrs="override")
+    recording.save(tracked.assign_attrs(tracker=tracker, start_frame=first), targets[0])
+    curves = _strain(tracked)
+    with recording.replacing(targets[1]) as temporary:
+        curves.to_csv(temporary, float_format="%.4f")
+    _draw(targets[2], curves, tracker)
+    write_movie(targets[3], tracked.assign(mesh=tracked.tracks), draw_mesh=True)
+    if not quiet:
+        typer.echo(
+            f"{tracker}: {beat.sizes['time']} frames in {perf_counter() - start:.0f} s; "
+            f"peak global longitudinal strain {curves['GLS'].min():.1f} %"
+        )
+        for target in targets:
+            typer.echo(f"wrote {target}")
+
+
+def _strain(tracked) -> "pd.DataFrame":
+    """Strain [%] over time [s]: global, and of the six segments."""
+    import pandas as pd
+
+    from tas_lib.strain import longitudinal_strain, segment_names
+
+    ed = int(tracked.attrs["ed_frame"])
+    whole, segments = longitudinal_strain(tracked.tracks.values, ed)
+    names = segment_names(tracked.attrs.get("view"))
+    table = pd.DataFrame(100 * segments, pd.Index(tracked.time.values, name="time_s"), names)
+    table.insert(0, "GLS", 100 * whole)
+    return table
+
+
+def _draw(path: Path, curves: "pd.DataFrame", tracker: str) -> None:
+    from matplotlib.figure import Figure
+
+    from tas_lib.recording import replacing
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    ax = figure.subplots()
+    for name, curve in curves.items():
+        style = {"color": "black", "lw": 2.5} if name == "GLS" else {"lw": 1.2}
+        ax.plot(1e3 * curves.index, curve, label=name, **style)
+    ax.axhline(0, color="gray", lw=0.8)
+    ax.set(xlabel="time (ms)", ylabel="longitudinal strain, mid-wall (%)", title=tracker)
+    ax.legend(frameon=False, fontsize=8)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
