@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tas_lib.anatomy import VIEWS
+from tas_lib.anatomy import LEVELS, VIEWS
 from tas_lib.mesh import centreline
-
-LEVELS = "basal", "mid", "apical"
 
 
 def segment_names(view: str | None) -> list[str]:
