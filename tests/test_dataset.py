@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.interpolate import interp1d
 from typer.testing import CliRunner
 
 from tas_lib import cli, dataset, recording
@@ -11,6 +12,7 @@ from tas_lib.collection import MANIFEST
 from tas_lib.dataset import coarse, make_dataset, simulate
 from tas_lib.errors import InputError
 from tas_lib.learning import split
+from tas_lib.mesh import mesh_from_walls
 from tas_lib.recording import MESH_DIMS
 from tas_lib.scene import Choices
 
@@ -37,28 +39,21 @@ def templates(wall_clip, tmp_path):
 def test_masks_keep_where_the_wall_is_and_lose_motion_along_it():
     """A wall that stretches along itself on one side alone keeps its mask and its coarse mesh."""
     z, x = 0.01 + 0.4e-3 * np.arange(220), 0.4e-3 * np.arange(-90, 91)
-    longitudinal = np.linspace(0, 1, 37)
-    warped = longitudinal + 0.08 * np.sin(2 * np.pi * np.clip(2 * longitudinal, 0, 1)) / (2 * np.pi)
-
-    def mesh(along):
-        angle = np.pi * (1.28 - 1.56 * along)[:, None]
-        radius = np.linspace(1, 1.35, 5)
-        return np.stack(
-            [
-                -20e-3 * radius * np.sin(angle - np.pi / 2),
-                55e-3 - 32e-3 * radius * np.cos(angle - np.pi / 2),
-            ],
-            -1,
-        )
-
-    nodes = np.stack([mesh(longitudinal), mesh(warped)])
+    angle = np.linspace(-0.78, 0.78, 200)[:, None] * np.pi
+    endo, epi = (
+        np.array([0, 60e-3]) + np.array(size) * np.hstack((np.sin(angle), -np.cos(angle)))
+        for size in ((18e-3, 32e-3), (26e-3, 40e-3))
+    )
+    even = mesh_from_walls(endo, epi, 37, 5)
+    along = np.arange(37.0)
+    moved = along + np.where(along < 18, 1.5 * np.sin(np.pi * along / 18) ** 2, 0)
+    nodes = np.stack([even, interp1d(along, even, axis=0)(moved)])
     grey = np.full((2, len(z), len(x)), 0.5)
     true = recording.new(grey, [0, 0.02], z, x, sector=np.ones(grey.shape[1:]), es_frame=1)
-    true = true.assign(mesh=(MESH_DIMS, nodes))
-    found = coarse(true).mesh.values
-    assert np.abs(nodes[1] - nodes[0]).max() > 1e-3
-    assert np.linalg.norm(found[1] - found[0], axis=-1).max() < 0.4e-3
-    assert np.linalg.norm(found[0] - nodes[0], axis=-1)[:, 2].mean() < 1e-3
+    found = coarse(true.assign(mesh=(MESH_DIMS, nodes))).mesh.values
+    assert np.linalg.norm(nodes[1] - nodes[0], axis=-1).max() > 3e-3
+    assert np.linalg.norm(found[1] - found[0], axis=-1).max() < 0.5e-3
+    assert np.linalg.norm(found - even, axis=-1).mean() < 0.5e-3
 
 
 def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, operator):
@@ -69,7 +64,8 @@ def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, 
         )
         np.testing.assert_array_equal(film.mesh, template.mesh)
         assert film.correlation.shape == template.mesh.shape[:3]
-        assert film.attrs["strategy"] == strategy.upper() and (film.correlation[2] == 1).all()
+        assert film.attrs["strategy"] == strategy.upper()
+        np.testing.assert_allclose(film.correlation[2], 1, atol=1e-5)
     with pytest.raises(InputError, match="strategy: 's9' is unknown; choose one of s1"):
         simulate(template, "s9", operator=operator)
 
