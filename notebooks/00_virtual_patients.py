@@ -32,6 +32,7 @@ hearts = 25  # drawn of each pathology
 realism_patients = 4  # of the archived survey, made anew
 retest_patients = 8  # whose true strain is compared between two visits
 drawings = 8  # pairs, on every film, by two observers
+tracked = 1  # of these pairs, by speckle tracking as well
 
 # %% tags=["hide-input"]
 import json
@@ -58,9 +59,10 @@ from tas_lib.player import film_player
 from tas_lib.realism import correlation_curve, realism
 from tas_lib.recording import thin
 from tas_lib.simulator import CLINICAL, SectorOperator
-from tas_lib.speckle import Window
 from tas_lib.strain import longitudinal_strain
 from tas_lib.templates import default_template
+from tas_lib.trackers import registry
+from tas_lib.trackers.tracker import track
 
 operator = SectorOperator(CLINICAL, progress=False)
 EVALUATED = "sshf", "hunt", "hunt-a"
@@ -296,7 +298,7 @@ pd.DataFrame(rows).T.style.set_table_attributes('class="dataframe"')
 # ## Is it real enough?
 #
 # The same numbers of the real clip, whose wall was drawn by hand ({doc}`/book/data`), and of a cohort. Of
-# {glue:text}`surveyed` patients of HUNT, as drawn here, one recording each was made and measured in an archived run of
+# {glue:text}`surveyed` patients drawn as those of HUNT are, one recording each was made and measured in an archived run of
 # `tas realism` ({glue:text}`survey_made:s`); {glue:text}`live` of them were made again for this page,
 # and their numbers differ by at most {glue:text}`live_off:.2g` %. A quantity counts as *inside* where the clip
 # lies between the cohort's 5 % and 95 %. Settings of the scanner were drawn with this clip in mind, so grey levels
@@ -391,10 +393,6 @@ glue("apex_clip", after_a_frame(template, apex))
 glue("left_clip", after_a_frame(template, left_wall))
 glue("apex_films", np.mean([after_a_frame(ds, apex) for ds in films.values()]))
 glue("left_films", np.mean([after_a_frame(ds, left_wall) for ds in films.values()]))
-septum = template.isel(longitudinal=slice(2, 10), radial=slice(1, 4))
-wide = correlation_curve(septum, survey.LAGS[[0, 3, 11]], Window(12.8e-3, 10e-3))
-for name, value in zip(("one", "four", "mid"), wide, strict=True):
-    glue(f"wide_{name}", value)
 
 # %% [markdown]
 # **{glue:text}`inside` of {glue:text}`quantities` quantities are inside** (outside: {glue:text}`outside:s`), and
@@ -407,10 +405,6 @@ for name, value in zip(("one", "four", "mid"), wide, strict=True):
 # frame: apical third {glue:text}`apex_clip:.2f`, left wall {glue:text}`left_clip:.2f`). In the six films above the apex is as
 # steady as the rest ({glue:text}`apex_films:.2f` and {glue:text}`left_films:.2f`), as our noise is loud in the depth alone.
 # Valves are missing, and what lies around the heart is plain.
-#
-# An earlier reading of the same clip, with windows of 12.8 mm at eight points of the septum, found correlations of
-# 0.89 to 0.96 after one frame, 0.82 to 0.89 after four and 0.72 to 0.86 in mid-cycle. Other windows, other
-# numbers: with such windows, here, {glue:text}`wide_one:.2f`, {glue:text}`wide_four:.2f` and {glue:text}`wide_mid:.2f`.
 #
 # ## The cohorts
 #
@@ -444,7 +438,8 @@ for name in ("sshf", "hunt"):
     glue(f"retest_{name}", retest[name])
 glue("retest_patients", retest_patients)
 
-apart, differ, kept = [], [], []
+apart, differ, kept, follow = [], [], [], registry.get("speckle")
+by_tracking = []
 for ds in films.values():
     es = ds.attrs["es_frame"]
     kept.append(accepted(ds))
@@ -454,10 +449,25 @@ for ds in films.values():
         apart += [distance(points(a), LineString(b)).mean() for a, b in zip(*walls, strict=True)]
         peaks = [longitudinal_strain(carried(ds, one))[0].min() for one in pair]
         differ.append(abs(peaks[0] - peaks[1]))
+        if k < tracked:
+            meshes = [track(ds, one.mesh, follow, es).tracks.values for one in pair]
+            peaks = [longitudinal_strain(mesh)[0].min() for mesh in meshes]
+            by_tracking.append(abs(peaks[0] - peaks[1]))
 glue("apart", 1e3 * np.mean(apart))
 glue("differ", 100 * np.mean(differ))
 glue("pairs", len(differ))
+glue("tracked_pairs", len(by_tracking))
+glue("tracked_differ", 100 * np.mean(by_tracking))
 glue("kept", 100 * np.mean(kept))
+
+agreed = json.loads(Path("archive/agreement.json").read_text())
+apart_by = pd.DataFrame(agreed["recordings"]).T
+apart_by = 100 * (apart_by.tracked_1 - apart_by.tracked_2)
+glue("agreed", len(apart_by))
+glue("agreed_mae", apart_by.abs().mean())
+glue("agreed_sd", apart_by.std())
+glue("agreed_date", agreed["date"])
+glue("agreed_commit", agreed["commit"])
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Two virtual observers before the same frame at end-systole (walls and middle line of each), and the true mesh. Neither is biased; both err.", "name": "fig-observers"}}
@@ -479,7 +489,11 @@ themed(draw, "One frame with the walls drawn by two observers, and the truth", k
 # %% [markdown]
 # Two drawings of one frame are {glue:text}`apart:.1f` mm apart, mean over both walls. Carried along by the true motion, as by a
 # tracker without error, they give peak GLS that differ by {glue:text}`differ:.2f` points on average ({glue:text}`pairs` pairs on the
-# six films); the paper's experts differ by 1.78 on the same loops, errors of tracking included. By our rule,
+# six films); followed by open speckle tracking, {glue:text}`tracked_pairs` of these pairs differ by {glue:text}`tracked_differ:.2f`.
+# The paper's experts differ by 1.78 on the same loops, errors of tracking included (SD 2.15), and by that the sizes of our
+# observers' errors were set: on {glue:text}`agreed` recordings of HUNT-A speckle tracking ends
+# {glue:text}`agreed_mae:.2f` points apart (SD {glue:text}`agreed_sd:.2f`; archived run of
+# {glue:text}`agreed_date:s`, commit {glue:text}`agreed_commit:s`, `tas agreement`). By our rule,
 # {glue:text}`kept:.0f` % of the segments of the six films could be tracked, which have no ribs and little noise; the paper's
 # experts kept 82 to 92 %.
 #

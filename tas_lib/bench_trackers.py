@@ -7,15 +7,16 @@ timed in a process of its own, whose peak memory is its alone.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from time import perf_counter
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from tas_lib.bench import peak_memory
 from tas_lib.parallel import cores
 from tas_lib.provenance import facts
 from tas_lib.trackers import registry
@@ -44,19 +45,20 @@ def fresh(name: str, preset: str) -> Tracker:
 
 
 def bench_one(name: str, preset: str, frames: int, repeats: int = 3) -> dict[str, float]:
-    """Milliseconds a frame (the least of some runs), peak memory [GB], operations a frame [1e9]."""
+    """Milliseconds a frame (the least of some runs), peak memory [MB], operations a frame [1e9]."""
     tracker, (canvas, mesh) = fresh(name, preset), film(frames)
     first, times = frames // 2 if tracker.start == "es" else 0, []
-    with FlopCounterMode(display=False) as counter:
-        tracker.follow(canvas, mesh, first, False)  # warms up as well
     for _ in range(repeats):
         start = perf_counter()
-        tracker.follow(canvas, mesh, first, False)
+        tracker.follow(canvas, mesh, first)
         times.append(perf_counter() - start)
+    memory = peak_memory()
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # as products
+        tracker.follow(canvas, mesh, first)
     return {
         "ms_per_frame": 1e3 * min(times) / frames,
         "gflop_per_frame": counter.get_total_flops() / frames / 1e9,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,  # kilobytes on Linux
+        "peak_mb": memory,
     }
 
 
@@ -83,7 +85,7 @@ def bench_trackers(lengths: tuple[int, ...] = (24, 64), progress=lambda text: No
             for frames in lengths:
                 progress(f"{name} {preset} {frames}")
                 words = [sys.executable, "-m", __name__, name, preset, str(frames)]
-                done = subprocess.run(words, capture_output=True, text=True, check=True)
+                done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
                 row = json.loads(done.stdout)
                 row["floor_ms_per_frame"] = 1e3 * row["gflop_per_frame"] / rate
                 rows.append({"tracker": name, "preset": preset, "frames": frames, **row})

@@ -133,6 +133,7 @@ def image(
         view=pose.view,
         ed_frame=0,
         es_frame=es,
+        cycle="ED to ES" if half else "ED to ED",
         frame_rate=scanner.frame_rate,
         sector_half_angle=acq.sector / 2,
         sector_r_min=acq.r_min,

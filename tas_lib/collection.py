@@ -36,7 +36,7 @@ class Collection:
     def has(self, file: str) -> bool:
         """Whether the recording is there and whole."""
         path = self.folder / file
-        return file in self._entries and path.is_file() and _digest(path) == self[file]["sha256"]
+        return file in self._entries and path.is_file() and digest(path) == self[file]["sha256"]
 
     def __getitem__(self, file: str) -> dict[str, Any]:
         return self._entries[file]
@@ -47,7 +47,7 @@ class Collection:
         made_with = len(self.manifest["made_with"]) - 1
         self._entries[file] = {
             "file": file,
-            "sha256": _digest(path),
+            "sha256": digest(path),
             **about,
             "made_with": made_with,
         }
@@ -87,6 +87,11 @@ def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(path: Path) -> str:
+    """SHA-256 of a file. Raises InputError."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise InputError(path, "file", problem, "check the path") from error

@@ -8,7 +8,9 @@ their true motion is put aside, and masks give a coarse mesh (`coarse`).
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,13 @@ import xarray as xr
 from tqdm import tqdm
 
 from tas_lib import recording, strategies
-from tas_lib.collection import Collection
+from tas_lib.collection import Collection, digest
 from tas_lib.errors import InputError
 from tas_lib.masks import with_mesh
 from tas_lib.mesh import mask
 from tas_lib.recording import DIMS
 from tas_lib.scene import Choices, Scene, acquisition_for
-from tas_lib.simulator import WIDE, SectorOperator
+from tas_lib.simulator import WIDE, Acquisition, SectorOperator
 from tas_lib.speckle import correlation
 
 FILMS = {  # strategy -> film of a scene, given the template's correlation curves
@@ -32,6 +34,7 @@ FILMS = {  # strategy -> film of a scene, given the template's correlation curve
     "s2": strategies.s2,
     "s3": lambda scene, curves: strategies.s3(scene, curves)[-1],
 }
+OF_THE_PATIENT = "heart", "pose", "scanner", "echogenicity", "transmit", "acquisition"  # attributes
 
 
 def coarse(patient: xr.Dataset) -> xr.Dataset:
@@ -46,14 +49,21 @@ def coarse(patient: xr.Dataset) -> xr.Dataset:
         label[shapely.contains_xy(shapely.Polygon(mesh[:, 0]), *np.meshgrid(x, z))] = 1
         label[mask(mesh, z, x)] = 2
     kept = patient[["bmode", "sector"]].assign(labels=(DIMS["labels"], labels))
+    kept.attrs = {name: value for name, value in kept.attrs.items() if name not in OF_THE_PATIENT}
     return with_mesh(kept, *patient.mesh.shape[1:3], where=patient.attrs.get("source", "patient"))
 
 
-def operator_for(template: xr.Dataset, progress: bool = True) -> SectorOperator:
-    """The simulator of a wide sector where the template lies within it, else one of its own."""
+def acquisition(template: xr.Dataset) -> Acquisition:
+    """WIDE where the template lies within it, so that many share one, else one of its own."""
     own = acquisition_for(template)
     fits = own.sector <= WIDE.sector + 1e-9 and own.r_max <= WIDE.r_max + 1e-9
-    return SectorOperator(WIDE if fits else own, progress=progress)
+    return WIDE if fits else own
+
+
+@lru_cache(4)
+def operator_of(acq: Acquisition, progress: bool = True) -> SectorOperator:
+    """An acquisition's operator, kept for the next template."""
+    return SectorOperator(acq, progress=progress)
 
 
 def simulate(
@@ -62,14 +72,13 @@ def simulate(
     seed: int = 0,
     choices: Choices = Choices(),
     *,
-    operator: SectorOperator | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """One sequence of a template by strategy s1, s2 or s3, with its `correlation`."""
     if strategy not in FILMS:
         problem = f"{strategy!r} is unknown"
         raise InputError("data set", "strategy", problem, f"choose one of {', '.join(FILMS)}")
-    operator = operator or operator_for(template, progress)
+    operator = operator_of(acquisition(template), progress)
     scene = Scene(template, seed, choices, operator=operator, progress=progress)
     film = FILMS[strategy](scene, correlation(template))
     return film if "correlation" in film else film.assign(correlation=correlation(film))
@@ -85,32 +94,33 @@ def make_dataset(
 ) -> dict[str, Any]:
     """Simulate every template in `sources` (recordings, .nc) into a `Collection` -> its manifest.
 
-    A run that was cut short goes on. A template of which no sequence can be made is written down
-    under `failed` with its reason, and left out. Random numbers of a sequence depend on `seed` and
-    the template's name alone.
+    A run that was cut short goes on; a sequence whose template has changed is made anew. A template
+    of which none can be made is left out, and its reason returned under `failed`. A sequence
+    depends on its template, the template's name and `seed` alone.
     """
     choices = Choices()
     identity = {"strategy": strategy, "seed": seed, "choices": dataclasses.asdict(choices)}
-    made, operator = Collection(folder, identity), None
-    failed = {}
+    made, failed = Collection(folder, identity), {}
     for source in tqdm(sources, strategy, unit="sequence", disable=not progress):
-        if made.has(source.name):
-            continue
-        own = int.from_bytes(source.stem.encode(), "little") % (1 << 62)
-        number = int(np.random.SeedSequence([seed, own]).generate_state(1)[0])
         try:
+            content = digest(source)
+            if made.has(source.name) and made[source.name]["template_sha256"] == content:
+                continue
             template = recording.open(source)
-            if "heart" in template.attrs:
+            if "elevation" in template:  # the truth of a virtual patient
                 template = coarse(template)
-            operator = operator or operator_for(template, progress)
-            film = simulate(
-                template, strategy, number, choices, operator=operator, progress=progress
-            )
+            number = _seed(source.stem, seed)
+            film = simulate(template, strategy, number, choices, progress=progress)
         except InputError as error:
             failed[source.name] = str(error)
             continue
-        made.add(source.name, film, **_about(film, number))
+        made.add(source.name, film, template_sha256=content, **_about(film, number))
     return made.manifest | {"failed": failed}
+
+
+def _seed(name: str, seed: int) -> int:
+    own = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+    return int(np.random.SeedSequence([seed, own]).generate_state(1)[0])
 
 
 def _about(film: xr.Dataset, seed: int) -> dict[str, Any]:

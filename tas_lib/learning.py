@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from itertools import groupby
 from pathlib import Path
@@ -45,23 +46,21 @@ def learn(
     )
     torch.manual_seed(seed)
     net = network(tracker, preset).to(device)
-    about = {"tracker": tracker, "preset": preset, "pixel": PIXEL, "sequences": len(learning)}
-    about |= {"data": _named(data)}
+    about = {"tracker": tracker, "preset": preset, "pixel": PIXEL, "device": device}
+    about |= {"sequences": len(learning), "data": _named(data)}
     return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
 
 
 def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     """Paths of the collection's sequences to learn from, and of those that judge: by patient."""
     data = Path(data)
-    try:
-        entries = json.loads((data / MANIFEST).read_text())["recordings"]
-    except (OSError, ValueError, KeyError) as error:
-        problem = f"is no manifest of sequences ({error})"
-        raise InputError(
-            data / MANIFEST, "file", problem, "make them with `tas dataset`"
-        ) from error
-    entries.sort(key=lambda entry: (entry.get("patient", 0), entry["file"]))
-    patients = [list(group) for _, group in groupby(entries, lambda entry: entry.get("patient", 0))]
+    entries = _manifest(data)["recordings"]
+    for entry in entries:
+        if "patient" not in entry:
+            remedy = "set the attribute `patient` of its template"
+            raise InputError(data / entry["file"], "patient", "is not stated", remedy)
+    entries.sort(key=lambda entry: (str(entry["patient"]), entry["file"]))
+    patients = [list(group) for _, group in groupby(entries, lambda entry: entry["patient"])]
     if len(patients) < 2:
         problem = f"holds {len(patients)} patient"
         raise InputError(data, "patients", problem, "make two or more: one is kept to judge")
@@ -77,7 +76,20 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     )
 
 
+def _manifest(data: Path) -> dict:
+    try:
+        manifest = json.loads((data / MANIFEST).read_text())
+        manifest["recordings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"is no manifest of sequences ({error})"
+        raise InputError(
+            data / MANIFEST, "file", problem, "make them with `tas dataset`"
+        ) from error
+    return manifest
+
+
 def _named(data: str | Path) -> dict:
-    """What the card of weights says of the data: the manifest without its recordings."""
-    manifest = json.loads((Path(data) / MANIFEST).read_text())
-    return {key: value for key, value in manifest.items() if key != "recordings"}
+    """What the card of weights says of the data: its manifest, of the recordings a hash."""
+    manifest = _manifest(Path(data))
+    files = sorted((entry["file"], entry["sha256"]) for entry in manifest.pop("recordings"))
+    return manifest | {"sha256": hashlib.sha256(json.dumps(files).encode()).hexdigest()}

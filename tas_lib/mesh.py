@@ -68,6 +68,7 @@ def template_mesh(
         "view": contours.view,
         "ed_frame": 0,
         "es_frame": index(contours.es_frame) - first,
+        "cycle": "ED to ED",
         "mesh_source": f"drawn by {contours.author}, {contours.date}",
         "mesh_uncertainty_mm": contours.uncertainty_mm,
     }

@@ -91,7 +91,11 @@ class Scene:
             problem = "was made for another ramp or another clip"
             raise InputError("scene", "wall", problem, "make one for this template")
         self.es = int(template.attrs["es_frame"])
-        acq = self.operator.acq
+        acq, attrs = self.operator.acq, template.attrs
+        seen = acq.sector / 2 - attrs["sector_half_angle"], acq.r_max - attrs["sector_r_max"]
+        if min(seen) < -1e-6:
+            problem = "images less than the template shows"
+            raise InputError("scene", "operator", problem, "make one of acquisition_for(template)")
         self._convert = ScanConverter(acq, template.z.values, template.x.values)
         per_area = choices.density / acq.wavelength**2
         self._loudness = self.operator.sensitivity * np.sqrt(per_area)

@@ -1,8 +1,8 @@
 """Longitudinal strain of the middle of the wall, from the motion of a mesh.
 
 Lagrangian, since end-diastole (Voigt et al. 2015, DOI 10.1093/ehjci/jeu184); shortening is
-negative. Segments are equal thirds of either half of the line in the first frame, base to apex; on
-an equally spaced mesh their ends ride between nodes, with the tissue.
+negative. Segments are equal thirds of either half of the line at end-diastole, base to apex; their
+ends then ride between nodes, with the tissue.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ def segment_names(view: str | None) -> list[str]:
     return [f"{level} {left}" for level in LEVELS] + [f"{level} {right}" for level in LEVELS[::-1]]
 
 
-def segment_lengths(line: np.ndarray) -> np.ndarray:
-    """Lengths (time, 6) [m] of the segments of a line (time, l, 2 or 3) [m]."""
+def segment_lengths(line: np.ndarray, ed_frame: int = 0) -> np.ndarray:
+    """Lengths (time, 6) [m] of the segments of a line (time, l, 2 or 3) [m], apex in its middle."""
     steps = np.linalg.norm(np.diff(line, axis=1), axis=-1)
     arc = np.insert(np.cumsum(steps, axis=1), 0, 0.0, axis=1)
-    node = np.linspace(0, line.shape[1] - 1, 7)
-    return np.diff([np.interp(node, np.arange(line.shape[1]), a) for a in arc], axis=-1)
+    node = np.arange(line.shape[1])
+    apex = np.interp(node[-1] / 2, node, arc[ed_frame])
+    thirds = np.interp(np.arange(7), (0, 3, 6), (0, apex, arc[ed_frame, -1]))
+    ends = np.interp(thirds, arc[ed_frame], node)
+    return np.diff([np.interp(ends, node, a) for a in arc], axis=-1)
 
 
 def longitudinal_strain(mesh: np.ndarray, ed_frame: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """GLS (time,) and the strain of the six segments (time, 6) of a mesh (time, l, r, 2) [m]."""
-    length = segment_lengths(centreline(mesh))
+    length = segment_lengths(centreline(mesh), ed_frame)
     whole = length.sum(-1)
     return whole / whole[ed_frame] - 1, length / length[ed_frame] - 1

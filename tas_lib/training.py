@@ -2,9 +2,12 @@
 
     theta <- AdamW(theta, grad loss(sample)),   sample = draw(sequence, generator of [seed, step])
 
-(section IV-C). What a step does depends on seed and step alone, so a run that was killed goes on
-from its last checkpoint to the same bits. A folder holds `last.safetensors` (weights, moments and
-step), `best.safetensors` (the weights with the least validation error) and `log.csv`.
+The paper's are AdamW, the cycle, its rate, batches of one and 200,000 steps from published weights
+(section IV-C). Ours start from nothing; warm-up, weight decay and clipping are CoTracker's, and the
+weights that are kept have the least trajectory error, where the paper's have the least loss. What a
+step does depends on seed and step alone: on the CPU, with as many threads, a run that was killed
+goes on from its last checkpoint to the same bits. A folder holds `last.safetensors` (weights,
+moments and step), `best.safetensors` (the weights with the least validation error) and `log.csv`.
 """
 
 from __future__ import annotations
@@ -29,22 +32,23 @@ from tas_lib.provenance import facts
 from tas_lib.recording import replacing
 from tas_lib.samples import Clip, Sequence, draw
 from tas_lib.trackers import weights
+from tas_lib.trackers.tracker import Sample
 
-WARM_UP, LAST_RATE = 0.05, 1e-4  # share of the steps; of the peak rate, at the last one
+WARM_UP = 0.05  # share of the steps
+FIRST_RATE, LAST_RATE = 0.04, 1e-4  # of the highest
 LOG_EVERY = 20
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long, on what and how fast. The paper's (section IV-C), for the paper's networks."""
+    """How long, on what and how fast."""
 
     steps: int = 200_000
     clip: Clip = Clip()
     rate: float = 5e-4  # highest learning rate
     weight_decay: float = 1e-5
     clip_norm: float = 10.0  # of the gradient
-    batch: int = 1  # examples a step
     validate_every: int = 2_000
     validation: int = 40  # sequences
 
@@ -62,7 +66,7 @@ def rate(step: int, budget: Budget) -> float:
     """The learning rate: up in a straight line over WARM_UP of the steps, then down to the end."""
     share = step / budget.steps
     if share < WARM_UP:
-        return budget.rate * (0.04 + 0.96 * share / WARM_UP)
+        return budget.rate * (FIRST_RATE + (1 - FIRST_RATE) * share / WARM_UP)
     return budget.rate * (1 - (1 - LAST_RATE) * (share - WARM_UP) / (1 - WARM_UP))
 
 
@@ -79,15 +83,17 @@ def train(
 ) -> float:
     """Train `network` (weights drawn by the caller) in `folder` -> least validation error [mm].
 
-    A folder with the checkpoint of an equal run is gone on with. `about` goes into the weights'
-    card. Raises InputError where the folder holds another run, or the loss is no number.
+    A folder with the checkpoint of an equal run is gone on with. `about`, as JSON takes it, says
+    what else makes the run (the data, say) and goes into the weights' card. Raises InputError where
+    the folder holds another run, or a loss or error is no number.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     device = next(network.parameters()).device
-    decay = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(decay, budget.rate, weight_decay=budget.weight_decay, eps=1e-8)
+    decay = budget.weight_decay
+    optimiser = torch.optim.AdamW(network.parameters(), budget.rate, weight_decay=decay, eps=1e-8)
     run = {"budget": asdict(budget), "seed": seed, "network": weights.describe(network)}
+    run |= {"threads": torch.get_num_threads(), **(about or {})}
     step, best, spent = _resume(folder, network, optimiser, run)
     losses, started = [], time.perf_counter() - spent
     with (
@@ -100,35 +106,30 @@ def train(
         while step < budget.steps:
             rng = np.random.default_rng([seed, step])
             torch.manual_seed(int(rng.integers(2**62)))
+            now = rate(step, budget)
             for group in optimiser.param_groups:
-                group["lr"] = rate(step, budget)
+                group["lr"] = now
             loss = _step(network, optimiser, training, budget, rng, device)
             losses.append(loss)
             step, error = step + 1, None
-            if not np.isfinite(loss):
-                remedy = "lower the learning rate, or look for bad values in the data"
-                raise InputError(folder, "loss", f"is {loss} at step {step}", remedy)
             if step % budget.validate_every == 0 or step == budget.steps:
                 error = validate(network, validation)
+            if not (np.isfinite(loss) and (error is None or np.isfinite(error))):
+                problem = f"is {loss} at step {step}, the validation error {error}"
+                remedy = "lower the learning rate, or look for bad values in the data"
+                raise InputError(folder, "loss", problem, remedy)
+            if error is not None:
                 if error < best:
                     best = error
                     card = run | facts(device.type) | {"step": step, "validation_mte_mm": error}
-                    card |= {"minutes": (time.perf_counter() - started) / 60, **(about or {})}
+                    card["minutes"] = (time.perf_counter() - started) / 60
                     weights.save(network, folder / "best.safetensors", card)
             if step % LOG_EVERY == 0 or error is not None:
                 spent = time.perf_counter() - started
-                shown = "" if error is None else f"{error:.4f}"
-                log.writerow(
-                    [
-                        step,
-                        f"{np.mean(losses):.5f}",
-                        f"{rate(step, budget):.3e}",
-                        shown,
-                        f"{spent:.0f}",
-                    ]
-                )
+                loss, shown = np.mean(losses), "" if error is None else f"{error:.4f}"
+                log.writerow([step, f"{loss:.5f}", f"{now:.3e}", shown, f"{spent:.0f}"])
                 file.flush()
-                bar.set_postfix(loss=f"{np.mean(losses):.3f}", best=f"{best:.2f} mm")
+                bar.set_postfix(loss=f"{loss:.3f}", best=f"{best:.2f} mm")
                 losses.clear()
             if error is not None:
                 state = {"step": step, "best": best, "seconds": spent, "run": run}
@@ -138,23 +139,18 @@ def train(
 
 
 def _step(network, optimiser, training, budget, rng, device) -> float:
-    """One step of the optimiser -> mean loss of its examples."""
+    """One step of the optimiser -> loss of its example."""
     network.train()
     optimiser.zero_grad(set_to_none=True)
-    total = 0.0
-    for _ in range(budget.batch):
-        chosen = training[int(rng.integers(len(training)))]
-        sample = draw(chosen, budget.clip, rng, any_start=network.start == "es")
-        sample = sample._replace(
-            **{k: v.to(device) for k, v in sample._asdict().items() if isinstance(v, Tensor)}
-        )
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = network.loss(sample) / budget.batch
-        loss.backward()
-        total += loss.item()
+    chosen = training[int(rng.integers(len(training)))]
+    sample = draw(chosen, budget.clip, rng, any_start=network.start == "es")
+    sample = Sample(*(v.to(device) if isinstance(v, Tensor) else v for v in sample))
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        loss = network.loss(sample)
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)
     optimiser.step()
-    return total
+    return loss.item()
 
 
 @torch.inference_mode()
@@ -173,7 +169,7 @@ def validate(network: torch.nn.Module, sequences: Many[Sequence]) -> float:
 
 def _checkpoint(folder: Path, network, optimiser, state: dict[str, Any]) -> None:
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
-    names = [name for name, p in network.named_parameters() if p.requires_grad]
+    names = [name for name, _ in network.named_parameters()]
     for k, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"{key}.{names[k]}": torch.as_tensor(value) for key, value in moments.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
@@ -194,7 +190,7 @@ def _resume(folder: Path, network, optimiser, run: dict[str, Any]) -> tuple[int,
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         problem = f"is no checkpoint ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "delete it to start anew") from error
-    other = [key for key in run if state["run"][key] != json.loads(json.dumps(run[key]))]
+    other = [key for key in run if state["run"].get(key) != json.loads(json.dumps(run[key]))]
     if other:
         problem = f"is of another run ({', '.join(other)} differ)"
         raise InputError(path, "file", problem, "name another folder")
@@ -212,6 +208,8 @@ def _resume(folder: Path, network, optimiser, run: dict[str, Any]) -> tuple[int,
 
 
 def _rows(path: Path) -> list[list[str]]:
+    if not path.exists():
+        return []
     with path.open(newline="") as file:
         return [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
 

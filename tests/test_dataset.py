@@ -14,13 +14,14 @@ from tas_lib.errors import InputError
 from tas_lib.learning import split
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.recording import MESH_DIMS
-from tas_lib.scene import Choices
+from tas_lib.scene import Choices, Scene
+from tas_lib.simulator import WIDE
 
 
 @pytest.fixture
 def quick(monkeypatch, operator):
     """The small operator, and few scatterers."""
-    monkeypatch.setattr(dataset, "operator_for", lambda template, progress: operator)
+    monkeypatch.setattr(dataset, "operator_of", lambda acq, progress: operator)
     monkeypatch.setattr(dataset, "Choices", lambda: Choices(density=1.0))
 
 
@@ -32,7 +33,7 @@ def templates(wall_clip, tmp_path):
     for k, patient in enumerate((1, 1, 2)):
         ds = wall_clip(10e-3, 1e-3 * np.sin(np.arange(4) + k))
         ds.attrs |= {"patient": patient, "ed_frame": 0}
-        recording.save(ds, folder / f"patient{patient}-{k}.nc")
+        recording.save(ds, folder / f"patient{patient:03d}-test-A{k}C.nc")
     return sorted(folder.iterdir())
 
 
@@ -56,18 +57,16 @@ def test_masks_keep_where_the_wall_is_and_lose_motion_along_it():
     assert np.linalg.norm(found - even, axis=-1).mean() < 0.5e-3
 
 
-def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, operator):
+def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, quick):
     template = wall_clip(10e-3, 1e-3 * np.arange(4))
     for strategy in ("s1", "s2", "s3"):
-        film = simulate(
-            template, strategy, 3, Choices(density=1.0), operator=operator, progress=False
-        )
+        film = simulate(template, strategy, 3, Choices(density=1.0), progress=False)
         np.testing.assert_array_equal(film.mesh, template.mesh)
         assert film.correlation.shape == template.mesh.shape[:3]
         assert film.attrs["strategy"] == strategy.upper()
         np.testing.assert_allclose(film.correlation[2], 1, atol=1e-5)
     with pytest.raises(InputError, match="strategy: 's9' is unknown; choose one of s1"):
-        simulate(template, "s9", operator=operator)
+        simulate(template, "s9")
 
 
 def test_a_cut_run_goes_on_and_says_what_it_left_out(templates, quick, tmp_path, monkeypatch):
@@ -83,15 +82,12 @@ def test_a_cut_run_goes_on_and_says_what_it_left_out(templates, quick, tmp_path,
         with pytest.raises(KeyboardInterrupt):
             make_dataset(templates, out, "s1", progress=False)
     assert len(json.loads((out / MANIFEST).read_text())["recordings"]) == 2
-    templates[1].write_bytes(b"broken")
-    manifest = make_dataset(
-        [*templates, templates[0].with_name("absent.nc")], out, "s1", progress=False
-    )
+    broken = templates[0].with_name("broken.nc")
+    broken.write_bytes(b"broken")
+    manifest = make_dataset([*templates, broken], out, "s1", progress=False)
     assert [entry["file"] for entry in manifest["recordings"]] == [p.name for p in templates]
-    assert (
-        list(manifest["failed"]) == ["absent.nc"]
-        and "does not exist" in manifest["failed"]["absent.nc"]
-    )
+    assert list(manifest["failed"]) == ["broken.nc"]
+    assert "is no readable NetCDF file" in manifest["failed"]["broken.nc"]
     with pytest.raises(InputError, match="strategy s1"):
         make_dataset(templates, out, "s2", progress=False)
 
@@ -104,6 +100,35 @@ def test_a_sequence_depends_on_its_template_and_seed_alone(templates, quick, tmp
     all_three, alone = digests("a", templates), digests("b", templates[2:])
     assert alone.items() <= all_three.items() and len(set(all_three.values())) == 3
     assert digests("c", templates[2:], seed=1) != alone
+
+
+def test_every_sequence_has_random_numbers_of_its_own(templates, quick, tmp_path):
+    """Names of a cohort differ in a few letters alone."""
+    manifest = make_dataset(templates, tmp_path / "d0", "s1", progress=False)
+    assert len({entry["seed"] for entry in manifest["recordings"]}) == 3
+    names = (f"patient{k:03d}-test-{view}" for k in range(1, 501) for view in ("A4C", "A2C"))
+    assert len({dataset._seed(name, 0) for name in names}) == 1000
+
+
+def test_a_changed_template_has_its_sequence_made_anew(templates, quick, tmp_path):
+    def digests():
+        manifest = make_dataset(templates, tmp_path / "d0", "s1", progress=False)
+        return [entry["sha256"] for entry in manifest["recordings"]]
+
+    before = digests()
+    ds = recording.open(templates[1])
+    recording.save(ds.assign(mesh=ds.mesh + 1e-4), templates[1])
+    after = digests()
+    assert after[0] == before[0] and after[1] != before[1] and after[2] == before[2]
+
+
+def test_wide_templates_have_a_simulator_of_their_own(wall_clip, operator):
+    template = wall_clip(10e-3, np.zeros(4))
+    assert dataset.acquisition(template) is WIDE
+    deep = template.assign_attrs(sector_r_max=0.18)
+    assert dataset.acquisition(deep).r_max == 0.18
+    with pytest.raises(InputError, match="operator: images less than the template shows"):
+        Scene(deep, operator=operator)
 
 
 def test_judges_are_patients_from_whom_nothing_is_learnt(templates, quick, tmp_path):

@@ -25,7 +25,7 @@ def follow(ds, name, frame=None, mesh=None, who=None):
     who = who or tracker(name)
     first = frame if frame is not None else (ds.attrs["es_frame"] if who.start == "es" else 0)
     mesh = ds.mesh.values[first] if mesh is None else mesh
-    return track(ds, mesh, who, first, progress=False)
+    return track(ds, mesh, who, first)
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +101,12 @@ def test_bad_input_is_refused_with_its_reason(clip, moving_clip, name):
         (clip.drop_vars("bmode"), mesh, 4, "bmode: is missing"),
     ):
         with pytest.raises(InputError, match=problem):
-            track(ds, points, who, frame, progress=False)
+            track(ds, points, who, frame)
     unnamed = clip.copy()
     del unnamed.attrs["es_frame"]
     if who.start == "es":
         with pytest.raises(InputError, match="es_frame: is missing"):
-            track(unnamed, mesh, who, progress=False)
+            track(unnamed, mesh, who)
 
 
 def test_what_is_too_short_or_too_small_is_refused(clip):

@@ -2,20 +2,24 @@
 
 import csv
 import itertools
+import json
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from typer.testing import CliRunner
 
-from tas_lib import samples, training
+from tas_lib import cli, recording, samples, training
+from tas_lib.collection import MANIFEST, digest
 from tas_lib.errors import InputError
+from tas_lib.learning import learn, split
 from tas_lib.samples import Clip, sequence
-from tas_lib.trackers import weights
+from tas_lib.trackers import registry, weights
 from tas_lib.trackers.cotracker import Sizes
 from tas_lib.trackers.tasnet import TASNet
-from tas_lib.trackers.tracker import Prediction
+from tas_lib.trackers.tracker import Prediction, track
 from tas_lib.training import Budget, rate, train
 
 TINY = Sizes(1, 4, (4, 4, 4, 4), 8, 8, 8, 2, 1, 1, window=4, iterations=2)
@@ -52,7 +56,7 @@ def test_the_rate_goes_up_and_down_once():
 
 def test_training_makes_the_loss_smaller(data, tmp_path, monkeypatch):
     monkeypatch.setattr(samples, "_shown", lambda video, rng: video)
-    run(tmp_path, data, Budget(160, Clip(4, 9), 1e-2, validate_every=160, validation=1))
+    run(tmp_path, data, Budget(120, Clip(4, 9), 1e-2, validate_every=120, validation=1))
     loss = [float(row["loss"]) for row in rows(tmp_path)]
     assert np.mean(loss[-2:]) < 0.8 * np.mean(loss[:2])
 
@@ -100,6 +104,8 @@ def test_a_folder_keeps_to_one_run(data, tmp_path):
     run(tmp_path, data)
     with pytest.raises(InputError, match=r"another run \(seed differ\); name another"):
         run(tmp_path, data, seed=1)
+    with pytest.raises(InputError, match="data differ"):
+        train(net(), data[:1], data[1:], tmp_path, BUDGET, about={"data": 1}, progress=False)
     with pytest.raises(InputError, match="network differ"):
         run(tmp_path, data, network=TASNet(TINY, mesh_embedding=False))
     (tmp_path / "last.safetensors").write_bytes(b"half")
@@ -112,7 +118,7 @@ def test_a_loss_that_is_no_number_stops_the_run(data, tmp_path):
         def loss(self, sample):
             return super().loss(sample) * float("nan")
 
-    with pytest.raises(InputError, match="loss: is nan at step 1; lower the learning rate"):
+    with pytest.raises(InputError, match="loss: is nan at step 1, .*; lower the learning rate"):
         run(tmp_path, data, network=Broken(TINY))
     assert not list(tmp_path.glob("*.safetensors"))
 
@@ -136,3 +142,73 @@ def test_profiles_are_known_by_name():
     assert training.profile("laptop", steps=7).steps == 7
     with pytest.raises(InputError, match="profile: 'huge' is unknown; choose one of smoke"):
         training.profile("huge")
+
+
+# ---------------------------------------------------------------- a tracker learns from a folder
+
+
+@pytest.fixture
+def folder(moving_clip, tmp_path):
+    """A data set of two patients."""
+    entries = []
+    for patient in (1, 2):
+        path = recording.save(moving_clip(SHIFTS, patient), tmp_path / f"{patient}.nc")
+        entries.append({"file": path.name, "sha256": digest(path), "patient": patient})
+    (tmp_path / MANIFEST).write_text(json.dumps({"strategy": "s1", "recordings": entries}))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", registry.NETWORKS)
+def test_every_network_learns_and_comes_back_as_a_tracker(folder, tmp_path, name):
+    budget = Budget(2, Clip(3, 6), 1e-3, validate_every=1, validation=1)
+    best = learn(name, folder, tmp_path / "run", budget, progress=False)
+    card = weights.card(tmp_path / "run" / "best.safetensors")
+    assert card["tracker"] == name and card["data"]["strategy"] == "s1" and np.isfinite(best)
+    again = registry.get(tmp_path / "run" / "best.safetensors")
+    assert again.pixel == registry.PIXEL
+    ds = recording.open(folder / "1.nc")  # the patient who judges
+    first = ds.attrs["es_frame"] if again.start == "es" else 0
+    assert track(ds, ds.mesh.values[first], again).tracks.shape == ds.mesh.shape
+
+
+def test_other_data_are_another_run(folder, tmp_path, moving_clip):
+    budget = Budget(2, Clip(3, 6), 1e-3, validate_every=1, validation=1)
+    learn("myotracker", folder, tmp_path / "run", budget, progress=False)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["recordings"][1]["sha256"] = "other"
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"another run \(data differ\)"):
+        learn("myotracker", folder, tmp_path / "run", budget, progress=False)
+
+
+def test_sequences_without_a_patient_are_refused(folder):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["recordings"][0]["patient"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="1.nc: patient: is not stated; set the attribute"):
+        split(folder)
+
+
+@pytest.mark.parametrize("name", registry.NETWORKS)
+def test_losses_are_defined_in_mixed_precision(data, name):
+    torch.manual_seed(0)
+    network = registry.network(name)
+    sample = samples.draw(data[0], Clip(4, 6), np.random.default_rng(0), any_start=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = network.loss(sample)
+    loss.backward()
+    assert loss.item() == pytest.approx(network.loss(sample).item(), rel=0.15)
+
+
+def test_the_command_trains(folder, tmp_path):
+    words = ["train", "myotracker", "--data", str(folder), "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli.app, [*words, "--profile", "smoke", "--steps", "2"])
+    assert result.exit_code == 0, result.output
+    assert "validation MTE" in result.stdout and "best.safetensors" in result.stdout
+    result = CliRunner().invoke(cli.app, ["train", "raft", *words[2:]])
+    assert result.exit_code == 2 and "'raft' is unknown; choose one of tasnet" in result.stderr
+
+
+def test_missing_weights_are_named_with_what_there_is():
+    with pytest.raises(InputError, match="weights: are not there; give a file .*speckle"):
+        registry.get("absent.safetensors")

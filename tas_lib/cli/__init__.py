@@ -1,9 +1,21 @@
 """The `tas` command; each module here adds its commands to the one `app`."""
 
-from tas_lib.cli import bench, cohort, golden, info, realism, simulate, track, train, weights
+from tas_lib.cli import (
+    agreement,
+    bench,
+    cohort,
+    golden,
+    info,
+    realism,
+    simulate,
+    track,
+    train,
+    weights,
+)
 from tas_lib.cli.frame import app
 
 __all__ = [
+    "agreement",
     "app",
     "bench",
     "cohort",

@@ -72,9 +72,9 @@ def trackers(
         typer.echo(json.dumps(result, indent=1))
         return
     typer.echo(f"matrix products: {result['machine']['matrix_gflops']:.0f} GFLOP/s")
-    typer.echo(f"{'':<26}{'frames':>8}{'ms/frame':>10}{'least':>8}{'GB':>6}")
+    typer.echo(f"{'':<26}{'frames':>8}{'ms/frame':>10}{'least':>8}{'MB':>7}")
     for row in result["trackers"]:
         typer.echo(
             f"{row['tracker']:<16}{row['preset']:<10}{row['frames']:>8}{row['ms_per_frame']:>10.1f}"
-            f"{row['floor_ms_per_frame']:>8.1f}{row['peak_gb']:>6.2f}"
+            f"{row['floor_ms_per_frame']:>8.1f}{row['peak_mb'] or 0:>7.0f}"
         )

@@ -87,3 +87,25 @@ def path_of(clip: str) -> Path:
     from tas_lib.readers import default_clip
 
     return default_clip()
+
+
+def results(out: Path, clip: Path, name: str, suffixes: tuple[str, ...], force: bool) -> list[Path]:
+    """Paths OUT/CLIP-name.suffix. Raises InputError where one exists, unless `force`."""
+    stem = clip.stem
+    if clip.suffix.lower() == ".cfg":  # CAMUS has an Info_4CH.cfg in every patient's folder
+        stem = f"{clip.resolve().parent.name}-{stem}"
+    paths = [out / f"{stem}-{name}.{suffix}" for suffix in suffixes]
+    for path in paths:
+        if path.exists() and not force:
+            remedy = "choose another folder or name, or replace it with --force"
+            raise InputError(path, "file", "exists already", remedy)
+    return paths
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of the results if it is new. Raises InputError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be made a folder ({error.strerror})"
+        raise InputError(out, "--out", problem, "name another one") from error

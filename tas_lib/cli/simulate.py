@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tas_lib.cli.frame import Clip, Rate, Spacing, app, number, path_of
+from tas_lib.cli.frame import Clip, Rate, Spacing, app, make_folder, number, path_of, results
 from tas_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,15 +82,7 @@ def simulate(
         known = ", ".join(STRATEGIES)
         raise InputError("simulate", "--strategy", f"{strategy!r} is unknown", f"use {known}")
     path = path_of(clip)
-    name = path.stem
-    if path.suffix.lower() == ".cfg":  # CAMUS has an Info_4CH.cfg in every patient's folder
-        name = f"{path.resolve().parent.name}-{name}"
-    stem = out / f"{name}-{strategy}-seed{seed}"
-    targets = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("nc", movie, "png")]
-    for target in targets:
-        if target.exists() and not force:
-            remedy = "choose another folder or seed, or replace it with --force"
-            raise InputError(target, "file", "exists already", remedy)
+    targets = results(out, path, f"{strategy}-seed{seed}", ("nc", movie, "png"), force)
     start = perf_counter()
 
     from tas_lib.templates import load_template
@@ -103,11 +95,7 @@ def simulate(
         n_longitudinal=longitudinal,
         n_radial=radial,
     )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"cannot be made a folder ({error.strerror})"
-        raise InputError(out, "--out", problem, "name another one") from error
+    make_folder(out)
 
     from tas_lib import recording
     from tas_lib.movie import write_movie

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tas_lib.cli.frame import Clip, Rate, Spacing, app, path_of
+from tas_lib.cli.frame import Clip, Rate, Spacing, app, make_folder, path_of, results
 from tas_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ def track(
         str,
         typer.Option(
             metavar="NAME|FILE",
-            help="tasnet, cotracker, myotracker, echotracker, speckle (block matching), or a file "
-            "of weights that `tas train` wrote.",
+            help="speckle (block matching), or a file of weights that `tas train` wrote.",
         ),
-    ] = "tasnet",
+    ] = "speckle",
     spacing_mm: Spacing = None,
     frame_rate: Rate = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
@@ -47,16 +46,12 @@ def track(
     For research alone: this is no medical device.
 
     \b
-    Example:
-      tas track loop.dcm --contour walls.json --tracker tasnet --out results
+    Examples (the first on the clip that is installed):
+      tas track --out results
+      tas track loop.dcm --contour walls.json --tracker runs/tasnet/best.safetensors --out results
     """
     start, path = perf_counter(), path_of(clip)
-    stem = out / f"{path.stem}-{Path(tracker).stem}"
-    targets = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("nc", "csv", "png", "mp4")]
-    for target in targets:
-        if target.exists() and not force:
-            remedy = "choose another folder, or replace it with --force"
-            raise InputError(target, "file", "exists already", remedy)
+    targets = results(out, path, Path(tracker).stem, ("nc", "csv", "png", "mp4"), force)
 
     from tas_lib import recording
     from tas_lib.movie import write_movie
@@ -66,13 +61,12 @@ def track(
 
     chosen = registry.get(tracker)
     beat = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    for name in ("ed_frame", "es_frame"):
+        if name not in beat.attrs:
+            raise InputError(path, name, "is not stated", "give a contour file, which states it")
+    make_folder(out)
     first = int(beat.attrs["es_frame"]) if chosen.start == "es" else 0
-    found = follow(beat, beat.mesh.values[first], chosen, first, progress=not quiet)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"cannot be made a folder ({error.strerror})"
-        raise InputError(out, "--out", problem, "name another one") from error
+    found = follow(beat, beat.mesh.values[first], chosen, first)
     tracked = beat.drop_vars("mesh").merge(found, combine_attrs="override")
     recording.save(tracked.assign_attrs(tracker=tracker, start_frame=first), targets[0])
     curves = _strain(tracked)

@@ -168,7 +168,9 @@ def _blend(values: Tensor, fraction: Tensor) -> Tensor:
     """Bilinear samples (N, K, (s - 1)^2) between values (N, K, s s) at nodes."""
     side = isqrt(values.shape[-1])
     x, y = fraction[..., None, None, None].unbind(1)
-    values = values.unflatten(-1, (side, side))
+    values = values.to(fraction.dtype).unflatten(
+        -1, (side, side)
+    )  # in mixed precision less precise
     values = torch.lerp(values[..., :-1, :], values[..., 1:, :], x)
     return torch.lerp(values[..., :-1], values[..., 1:], y).flatten(-2)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from tas_lib.errors import InputError
@@ -36,7 +35,7 @@ def network(name: str, preset: str = "small") -> nn.Module:
     return NETWORKS[name](preset)
 
 
-def get(name: str | Path, device: str = "cpu") -> Tracker:
+def get(name: str | Path) -> Tracker:
     """A tracker that is ready: "speckle", one whose weights ship, or a file of weights.
 
     Raises InputError.
@@ -45,9 +44,11 @@ def get(name: str | Path, device: str = "cpu") -> Tracker:
         return SpeckleTracking()
     path = SHIPPED / f"{name}.safetensors" if name in NETWORKS else Path(name)
     if not path.is_file():
-        remedy = f"give a file of weights (.safetensors), or one of {', '.join(NAMES)}"
+        ready = [n for n in NAMES if n == "speckle" or (SHIPPED / f"{n}.safetensors").is_file()]
+        remedy = f"give a file of weights that `tas train` wrote, or one of {', '.join(ready)}"
         raise InputError(path, "weights", "are not there", remedy)
-    card = weights.card(path)
-    with torch.device(device):
-        found = weights.load(path)
-    return Learned(found.to(device), float(card.get("pixel", PIXEL)))
+    pixel = weights.card(path).get("pixel")
+    if not isinstance(pixel, float) or not 1e-5 < pixel < 1e-2:
+        remedy = "give weights that `tas train` wrote"
+        raise InputError(path, "pixel", f"is {pixel!r}, no size in metres", remedy)
+    return Learned(weights.load(path), pixel)

@@ -46,7 +46,7 @@ class Canvas(NamedTuple):
     video: Tensor  # (T, H, W) grey, float32 in [0, 1]; black outside the recording's image
     corner: np.ndarray  # (2,) [x, z] of the centre of the first pixel [m]
     pixel: float  # [m]
-    whole_beat: bool  # ends at the phase at which it began
+    whole_beat: bool  # ends at the phase at which it began (attribute `cycle`: "ED to ED")
 
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
         """Points (..., [x, z]) [m] -> (..., [x, y]) in pixels."""
@@ -64,7 +64,7 @@ class Tracker(Protocol):
     least: tuple[int, int]  # frames and pixels a side that it needs
 
     def follow(
-        self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool
+        self, canvas: Canvas, mesh: np.ndarray, frame: int
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """mesh (l, r, 2) [px] at `frame` -> tracks (T, l, r, 2) [px], visibility (T, l, r)."""
 
@@ -76,7 +76,7 @@ class Learned:
         self.network, self.pixel = network.eval(), pixel
         self.start, self.least = network.start, network.least
 
-    def follow(self, canvas, mesh, frame, progress=False):
+    def follow(self, canvas, mesh, frame):
         device = next(self.network.parameters()).device
         shape, video = mesh.shape[:2], canvas.video.to(device)
         points = torch.as_tensor(mesh.reshape(-1, 2), dtype=torch.float32, device=device)
@@ -134,10 +134,7 @@ def canvas(recording: xr.Dataset, mesh: np.ndarray, pixel: float, margin: float 
     )
     where = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
     video = F.grid_sample(torch.as_tensor(frames)[None], where, align_corners=True)[0]
-    beat = (
-        recording.attrs.get("ed_frame") == 0
-        and recording.attrs.get("es_frame", 0) < len(frames) - 1
-    )
+    beat = recording.attrs.get("cycle") == "ED to ED"
     return Canvas(video.clamp(0, 1), corner, pixel, beat)
 
 
@@ -146,15 +143,15 @@ def track(
     mesh: np.ndarray,
     tracker: Tracker,
     frame: int | None = None,
-    progress: bool = True,
 ) -> xr.Dataset:
     """Follow a mesh (longitudinal, radial, [x, z]) [m], given at `frame`, through a recording.
 
     frame: by default where the tracker wants to start, end-systole (attribute `es_frame`, section
-    III-C.3) or the first. Returns `tracks` (time, longitudinal, radial, axis) [m] and, where the
-    tracker estimates it, `visibility` (time, longitudinal, radial), the speckle correlation with
-    end-systole that it expects. Raises InputError: what is no recording, a clip that is too short
-    or too small, a mesh of another shape, with NaN, or outside the image.
+    III-C.3) or the first. Returns `tracks` (time, longitudinal, radial, axis) [m] and, of trackers
+    that give one, `visibility` (time, longitudinal, radial) in [0, 1]: TAS-Net's is the speckle
+    correlation with end-systole that it expects, CoTracker's the probability that a point is seen,
+    that of speckle tracking the quality of its matches. Raises InputError: what is no recording, a
+    clip that is too short or too small, a mesh of another shape, with NaN, or outside the image.
     """
     recording = validate(recording)
     source = recording.attrs.get("source", "recording")
@@ -169,7 +166,7 @@ def track(
             f"and its margin are {film.video.shape[1:]} pixels of {1e3 * tracker.pixel:.2f} mm"
         )
         raise InputError(source, "mesh", problem, f"{tracker.least[1]} a side are needed")
-    tracks, visibility = tracker.follow(film, film.to_pixels(mesh), frame, progress)
+    tracks, visibility = tracker.follow(film, film.to_pixels(mesh), frame)
     out = xr.Dataset(
         {"tracks": (MESH_DIMS, film.to_metres(tracks), {"units": "m"})},
         {

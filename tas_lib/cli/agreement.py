@@ -1,0 +1,58 @@
+"""`tas agreement`: a tracker before the drawings of two observers."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tas_lib.cli.frame import app
+
+
+@app.command()
+def agreement(
+    cohort: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder that `tas cohort hunt-a` made.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
+    ],
+    tracker: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="As in `tas track`.")
+    ] = "speckle",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show no progress, print nothing.")
+    ] = False,
+) -> None:
+    """Measure by how much peak GLS differs between two observers of the same recordings.
+
+    Each draws the walls in the frame of end-systole, as seen by them; the tracker does the rest.
+    Beside it the difference that perfect tracking of the drawings would leave.
+
+    \b
+    Example:
+      tas cohort hunt-a --n 8 --profile paper --out hunt-a
+      tas agreement hunt-a --out agreement.json
+    """
+    from tas_lib.agreement import agreement as measure
+    from tas_lib.provenance import facts
+    from tas_lib.recording import replacing
+    from tas_lib.trackers import registry
+
+    follow = registry.get(tracker)
+    with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
+        table = measure(cohort, follow, progress=not quiet)
+        made_with = json.loads((cohort / "manifest.json").read_text())
+        known = {key: made_with[key] for key in ("cohort", "seed")}
+        command = f"tas agreement DIR --tracker {tracker} --out FILE"
+        made = {"command": command, **known, **facts(), "recordings": table.to_dict("index")}
+        temporary.write_text(json.dumps(made, indent=1))
+    if quiet:
+        return
+    for who in ("tracked", "carried"):
+        apart = 100 * (table[f"{who}_1"] - table[f"{who}_2"])
+        typer.echo(
+            f"{who:<8} peak GLS of two observers, {len(apart)} recordings: mean absolute "
+            f"difference {apart.abs().mean():.2f} points, SD {apart.std():.2f}"
+        )
+    typer.echo(f"wrote {out}")
