@@ -1,9 +1,9 @@
 """Training examples: clips cut from simulated sequences, and varied.
 
 Every clip holds end-systole, since visibility is the correlation with it, and starts from any of
-its frames (section III-C.3). Every first, second or third frame is taken, "to emulate faster motion
-and variable frame rates" (section IV-C); geometry and grey levels vary as is customary, by amounts
-that are our choice. An example depends on its sequence and one random generator alone.
+its frames (section III-C.3). Every first, second or third frame is taken, our reading of "uniformly
+skipping one to three frames" (section IV-C); geometry and grey levels vary as is customary, by
+amounts that are our choice. An example depends on its sequence and one random generator alone.
 """
 
 from __future__ import annotations

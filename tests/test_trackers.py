@@ -39,7 +39,8 @@ def test_tracks_have_the_meshs_shape_in_metres(clip, name):
     assert found.tracks.dims == ("time", "longitudinal", "radial", "axis")
     assert found.tracks.shape == clip.mesh.shape and found.tracks.dtype == np.float64
     assert found.tracks.attrs["units"] == "m" and np.isfinite(found.tracks).all()
-    assert np.abs(found.tracks.values - clip.mesh.values).max() < 0.2
+    away = np.abs(found.tracks.values - clip.mesh.values).max()
+    assert away < (0.5e-3 if name == "speckle" else 0.03)  # networks are untrained
     if "visibility" in found:
         assert found.visibility.shape == clip.mesh.shape[:3]
         assert 0 <= found.visibility.min() and found.visibility.max() <= 1

@@ -31,7 +31,7 @@ def dataset(
         ),
     ],
     n: Annotated[
-        int | None, typer.Option("--n", min=1, metavar="N", help="Of the templates: all.")
+        int | None, typer.Option("--n", min=1, metavar="N", help="The first N templates alone.")
     ] = None,
     seed: Seed = 0,
     quiet: Quiet = False,
@@ -83,7 +83,7 @@ def train(
         str,
         typer.Option(
             metavar="smoke|laptop|paper",
-            help="smoke: 20 steps; laptop: 4,000, some 45 minutes; paper: 200,000.",
+            help="smoke: 20 steps; laptop: 4,000; paper: 200,000, for --preset paper on a GPU.",
         ),
     ] = "laptop",
     preset: Annotated[
