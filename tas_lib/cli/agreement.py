@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import app
+from tas_lib.cli.frame import Quiet, app
 
 
 @app.command()
@@ -20,9 +20,7 @@ def agreement(
     tracker: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="As in `tas track`.")
     ] = "speckle",
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Show no progress, print nothing.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure by how much peak GLS differs between two observers of the same recordings.
 

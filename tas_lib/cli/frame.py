@@ -62,6 +62,11 @@ Rate = Annotated[
         min=0.1,
     ),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress, print nothing.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other random numbers.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Frames made at a time: all cores.")
+]
 
 
 @app.callback()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import app
+from tas_lib.cli.frame import Quiet, Workers, app
 
 
 @app.command()
@@ -21,12 +21,8 @@ def realism(
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Another seed, other patients.")
     ] = 0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Frames made at a time: all cores.")
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Show no progress, print nothing.")
-    ] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
 ) -> None:
     """Compare the default clip with a cohort: grey levels, speckle and its decorrelation.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tas_lib.cli.frame import Clip, Rate, Spacing, app, make_folder, number, path_of, results
+from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, number, path_of, results
 from tas_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def simulate(
         Literal["mp4", "gif"],
         typer.Option(metavar="mp4|gif", help="Kind of movie: clip and simulation abreast."),
     ] = "mp4",
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Show no progress, print nothing.")
-    ] = False,
+    quiet: Quiet = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
 ) -> None:
     """Simulate a clip: same anatomy and grey levels, and a motion of the wall that is known.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tas_lib.cli.frame import Clip, Rate, Spacing, app, make_folder, path_of, results
+from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, path_of, results
 from tas_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def track(
     spacing_mm: Spacing = None,
     frame_rate: Rate = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Show no progress, print nothing.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Follow the heart's wall through a clip, from the walls drawn at end-systole.
 
