@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from tas_lib import mesh, recording
@@ -145,3 +146,11 @@ def wall_clip(acquisition):
         return ds.assign(mesh=(recording.MESH_DIMS, nodes))
 
     return make
+
+
+@pytest.fixture
+def double_precision():
+    """Instance norms amplify rounding: what is equal in theory is compared in double precision."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

@@ -1,3 +1,8 @@
+"""EchoTracker: the published table of parameters, independent points, parts by their definition.
+
+The hash of names and shapes is that of the published checkpoint's table.
+"""
+
 import hashlib
 
 import pytest
@@ -13,12 +18,7 @@ from tas_lib.trackers.tracker import Sample
 TINY = Sizes((8, 8, 12, 12), 16, 16, (10, 12), (16, 16, 16, 16, 24, 24, 24, 24))
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    """Instance norms amplify rounding: what is equal in theory is compared in double precision."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 
 @pytest.fixture

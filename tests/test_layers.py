@@ -1,3 +1,5 @@
+"""Shared layers: maps are read and compared as defined, whatever the chunks."""
+
 import dataclasses
 
 import pytest
@@ -8,13 +10,7 @@ from tas_lib.errors import InputError
 from tas_lib.trackers import layers
 from tas_lib.trackers.layers import Encoder, check_sizes, discounted, look_up, pyramid, sample
 
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    """Instance norms amplify rounding: what is equal in theory is compared in double precision."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 
 @pytest.fixture

@@ -1,3 +1,8 @@
+"""MyoTracker: the published table of parameters, x and y in their places, frames in any order.
+
+The hash of names and shapes is that of the published checkpoint's table.
+"""
+
 import hashlib
 
 import pytest
@@ -11,12 +16,7 @@ from tas_lib.trackers.tracker import Sample
 SIZES = Sizes(side=64, depth=2), Sizes(side=64, depth=2, iterations=2)
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    """Instance norms amplify rounding: what is equal in theory is compared in double precision."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 
 @pytest.fixture(params=SIZES, ids=["one pass", "iterative"])
