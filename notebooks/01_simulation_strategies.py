@@ -38,6 +38,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.path import Path
 
+from tas_lib.bench import pymust_seconds_per_frame
 from tas_lib.book import glue, provenance, themed
 from tas_lib.coherence import WallMap
 from tas_lib.figures import BRIGHTEN, draw_mesh, extent, show_frame
@@ -296,8 +297,8 @@ glue("good_gammas", ", ".join(good) or "none")
 # ## Does the fast simulator agree with PyMUST?
 #
 # The paper simulates with SIMUS {cite:p}`garcia2022`. Its Python implementation, PyMUST, would take
-# {glue:text}`hours:.1f` hours for one frame of the films above (scaled from fewer scatterers and
-# lines, timed here), so they come from an operator that is calibrated against the same model: a
+# {glue:text}`hours:.1f` hours for one frame of the films above (one thread; scaled from fewer scatterers
+# and lines, timed here), so they come from an operator that is calibrated against the same model: a
 # low-rank expansion of the point-spread function, applied with non-uniform FFTs. Here both image
 # the same {glue:text}`check` random scatterers, with the same probe, focused lines and
 # delay-and-sum.
@@ -330,12 +331,8 @@ for _ in range(20):
 glue("twenty_frames", time.perf_counter() - start)
 glue("gamma", choices.gamma)
 
-# PyMUST on 8 of the lines and 5,000 of the scatterers; its time is proportional to both
-few = dataclasses.replace(acquisition, n_lines=8)
-start = time.perf_counter()
-simulate_reference(few, *(coordinate[:5000] for coordinate in points))
-share = (5000 * 8) / ((len(scene.background) + len(scene.wall_uv)) * operator.acq.n_lines)
-glue("hours", (time.perf_counter() - start) / share / 3600)
+in_a_frame = len(scene.background) + len(scene.wall_uv)
+glue("hours", pymust_seconds_per_frame(operator.acq, in_a_frame) / 3600)
 
 # %% [markdown]
 # Beyond 25 mm they differ by {glue:text}`error:.2f` % (relative, in the $L_2$ norm of the I/Q data), nearer by

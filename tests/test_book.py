@@ -1,6 +1,7 @@
 """The book's own machinery: keys, contents, profiles, and what notebooks put into pages."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -168,3 +169,13 @@ def test_an_unknown_profile_is_refused_with_the_known_ones():
     )
     assert done.returncode != 0
     assert re.search(r'unknown PROFILE "nonsense".*laptop paper smoke', done.stderr)
+
+
+def test_archives_say_what_made_them():
+    """A reader can check out the commit: none was made from edited code."""
+    archives = sorted((REPO / "notebooks" / "archive").glob("*.json"))
+    assert archives
+    for path in archives:
+        made = json.loads(path.read_text())
+        assert {"command", "commit", "date", "device"} <= made.keys(), path.name
+        assert re.fullmatch(r"[0-9a-f]{7,40}", made["commit"]), path.name

@@ -4,6 +4,7 @@ import errno
 import inspect
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -252,3 +253,12 @@ def test_the_default_clip_by_s2(tmp_path):
     assert np.corrcoef(*(block.values.ravel() for block in blocks))[0, 1] > 0.9
     assert 0 < film.attrs["correlation_mae"] < 0.2
     assert "180 mesh points" in result.output
+
+
+def test_every_module_can_be_imported():
+    """From what is committed or about to be, in one process of its own."""
+    names = [m.name for m in pkgutil.walk_packages(tas_lib.__path__, "tas_lib.")]
+    names = [name for name in names if not name.endswith("__main__")]
+    assert "tas_lib.trackers.registry" in names and len(names) > 50
+    code = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pymust
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
@@ -35,7 +36,8 @@ def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np
     spectra, f = [], None
     for delays in tqdm(acq.shots, "PyMUST shots", disable=not progress, leave=False):
         start = delays.min()
-        rf = pymust.simus(x, z, rc, (delays - start)[None], param)[0]
+        with threadpool_limits(1):  # those of BLAS would only spin
+            rf = pymust.simus(x, z, rc, (delays - start)[None], param)[0]
         if f is None:
             n = 2 * len(rf)
             f = np.fft.rfftfreq(n, 1 / param.fs)

@@ -44,7 +44,7 @@ class SpeckleTracking:
 
     window: float = 9e-3  # full width of what is compared [m]
     reach: float = 4e-3  # search to each side of the motion continued, on halved pixels [m]
-    search: float = 1.2e-3  # to each side of what that found [m]
+    search: float = 0.8e-3  # to each side of what that found [m]
     lags: tuple[int, ...] = (1, 2, 4)  # frames back to those compared with
     stationary: float = 0.8  # share of the clip's mean taken off: haze stands still
     mismatch: float = 0.6e-3  # between there and back that halves a match's weight [m]

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tas_lib.errors import InputError
-from tas_lib.trackers.cotracker import PAPER, SMALL, CoTracker, Sizes, Window, join
+from tas_lib.trackers.cotracker import PAPER, SMALL, WAVES, CoTracker, Sizes, Window, join
 from tas_lib.trackers.losses import path_error, visibility_error
 from tas_lib.trackers.tracker import Prediction, Sample
 
@@ -58,8 +58,11 @@ class TASNet(nn.Module):
         self.bidirectional, self.start = bidirectional, "es" if bidirectional else "first"
         self.continuous_visibility = continuous_visibility
         self.cotracker = CoTracker(sizes, official)
-        with torch.no_grad():  # ours: a new network leaves points about where they are
+        with torch.no_grad():
+            # Ours: a new network leaves points about where they are, and hardly hears the fastest
+            # waves of displacements, with which its iterations would be chaotic.
             self.cotracker.updateformer.flow_head.weight[:2] *= 0.02
+            self.cotracker.updateformer.input_transform.weight[:, 2 : 2 + 4 * WAVES] *= 0.03
         self.psi = _perceptron(2, 32, 64, 128, sizes.latent) if mesh_embedding else None
 
     def forward(self, video: Tensor, points: Tensor, frame: int, grid: Tensor) -> Prediction:
