@@ -685,7 +685,7 @@ glue("lossy", beyond["0.5 dB/cm/MHz"])
 glue("lossy_verdict", "within" if beyond["0.5 dB/cm/MHz"] <= LIMITS["far"] else "beyond")
 
 # %% [markdown]
-# They span {glue:text}`other_sector`° and {glue:text}`other_near` to {glue:text}`other_far` mm.
+# The acquisitions compared here span {glue:text}`other_sector`° and {glue:text}`other_near` to {glue:text}`other_far` mm.
 # Over that range attenuation leaves {glue:text}`lossy:.2f` %, {glue:text}`lossy_verdict:s` the goal for the default
 # sequence; diverging waves {glue:text}`diverging:.2f` %, {glue:text}`diverging_verdict:s` it. The
 # point-spread function of compounded waves turns faster with angle than that of focused lines, and its side
