@@ -62,7 +62,7 @@ def trackers(
     """Time all trackers, small and as published: 256 x 256 pixels, 180 points, random weights.
 
     Beside each the least time that its operations take at the rate of this machine's matrix
-    products. Takes ten minutes or so on two cores.
+    products.
     """
     from tas_lib.bench_trackers import bench_trackers
 

@@ -26,7 +26,7 @@ def realism(
 ) -> None:
     """Compare the default clip with a cohort: grey levels, speckle and its decorrelation.
 
-    Prints every quantity of the clip beside the band in which nine of ten recordings lie. Some 10
+    Prints every quantity of the clip beside the band in which nine of ten recordings lie. Some 15
     seconds a recording on two cores.
 
     \b
