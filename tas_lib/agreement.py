@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from tas_lib import recording
-from tas_lib.collection import MANIFEST
+from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
 from tas_lib.observers import observer
@@ -24,15 +23,10 @@ def agreement(folder: str | Path, tracker: Tracker, progress: bool = True) -> pd
     drawings would have it; true. Both start where the observer sees end-systole. Raises InputError
     where the folder holds no cohort with two observers.
     """
-    path = Path(folder) / MANIFEST
-    try:
-        entries = json.loads(path.read_text())["recordings"]
-        seeds = {entry["file"]: entry["observers"] for entry in entries}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"is no manifest of a cohort ({error})"
-        raise InputError(path, "file", problem, "make one: `tas cohort hunt-a`") from error
+    entries = manifest_of(folder, "make one: `tas cohort hunt-a`")["recordings"]
+    seeds = {entry["file"]: entry.get("observers", ()) for entry in entries}
     if not seeds or any(len(pair) != 2 for pair in seeds.values()):
-        raise InputError(path, "observers", "are not two", "take the cohort hunt-a")
+        raise InputError(folder, "observers", "are not two", "take the cohort hunt-a")
     rows = {}
     for file, pair in tqdm(seeds.items(), "agreement", unit="recording", disable=not progress):
         ds, row = recording.open(Path(folder) / file), {}

@@ -87,6 +87,19 @@ def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
+def manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
+    """What the manifest of a finished or unfinished collection holds. Raises InputError."""
+    path = Path(folder) / MANIFEST
+    try:
+        manifest = json.loads(path.read_text())
+        if not all(isinstance(entry["file"], str) for entry in manifest["recordings"]):
+            raise TypeError("a file's name is no text")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"is no manifest of recordings ({error})"
+        raise InputError(path, "file", problem, remedy) from error
+    return manifest
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file. Raises InputError."""
     try:

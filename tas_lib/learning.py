@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from tas_lib.collection import MANIFEST
+from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
-from tas_lib.samples import load
+from tas_lib.samples import Sequence, load
 from tas_lib.trackers.registry import PIXEL, network
 from tas_lib.training import Budget, train
 
+REMEDY = "make them with `tas dataset`"
 FOLD = 10  # every tenth patient judges
 ROOM = 8e-3  # of the picture around all that the mesh ever covers [m]
 
@@ -46,15 +47,25 @@ def learn(
     )
     torch.manual_seed(seed)
     net = network(tracker, preset).to(device)
+    for seq in (*learning, *judging):
+        _check(seq, net.least[1])
     about = {"tracker": tracker, "preset": preset, "pixel": PIXEL, "device": device}
     about |= {"sequences": len(learning), "data": _named(data)}
     return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
 
 
+def _check(seq: Sequence, least: int) -> None:
+    height, width = seq.video.shape[1:]
+    if min(height, width) < least:
+        problem = f"and {1e3 * ROOM:.0f} mm around it are {height} x {width} px"
+        remedy = f"give larger walls: {least} a side are needed"
+        raise InputError(seq.source, "mesh", problem, remedy)
+
+
 def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     """Paths of the collection's sequences to learn from, and of those that judge: by patient."""
     data = Path(data)
-    entries = _manifest(data)["recordings"]
+    entries = manifest_of(data, REMEDY)["recordings"]
     for entry in entries:
         if "patient" not in entry:
             remedy = "set the attribute `patient` of its template"
@@ -76,20 +87,8 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     )
 
 
-def _manifest(data: Path) -> dict:
-    try:
-        manifest = json.loads((data / MANIFEST).read_text())
-        manifest["recordings"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"is no manifest of sequences ({error})"
-        raise InputError(
-            data / MANIFEST, "file", problem, "make them with `tas dataset`"
-        ) from error
-    return manifest
-
-
 def _named(data: str | Path) -> dict:
     """What the card of weights says of the data: its manifest, of the recordings a hash."""
-    manifest = _manifest(Path(data))
+    manifest = manifest_of(data, REMEDY)
     files = sorted((entry["file"], entry["sha256"]) for entry in manifest.pop("recordings"))
     return manifest | {"sha256": hashlib.sha256(json.dumps(files).encode()).hexdigest()}

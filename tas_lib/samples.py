@@ -39,6 +39,7 @@ class Sequence:
     grid: Tensor  # (N, 2)
     es: int
     pixel: float  # [m]
+    source: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def sequence(ds: xr.Dataset, pixel: float, margin: float) -> Sequence:
         mesh_grid(*shape),
         int(ds.attrs["es_frame"]),
         pixel,
+        ds.attrs.get("source", "recording"),
     )
 
 

@@ -55,9 +55,7 @@ class Budget:
 
 PROFILES = {
     "smoke": Budget(20, Clip(8, 40, 5), validate_every=10, validation=1),
-    "laptop": Budget(
-        4_000, Clip(12, 108, 5), 1e-3, clip_norm=1.0, validate_every=400, validation=12
-    ),
+    "laptop": Budget(6_000, Clip(10, 72, 5), 1e-3, clip_norm=1.0, validate_every=500, validation=6),
     "paper": Budget(),
 }
 

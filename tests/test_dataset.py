@@ -139,7 +139,7 @@ def test_judges_are_patients_from_whom_nothing_is_learnt(templates, quick, tmp_p
     make_dataset(templates[:2], tmp_path / "one", "s1", progress=False)
     with pytest.raises(InputError, match="holds 1 patient; make two or more"):
         split(tmp_path / "one")
-    with pytest.raises(InputError, match="no manifest of sequences.*; make them"):
+    with pytest.raises(InputError, match="no manifest of recordings.*; make them"):
         split(tmp_path)
 
 

@@ -13,6 +13,7 @@ from tas_lib.errors import InputError
 from tas_lib.trackers import echotracker, layers
 from tas_lib.trackers.echotracker import EchoTracker, Sizes
 from tas_lib.trackers.layers import pyramid, sample
+from tas_lib.trackers.losses import matching_error
 from tas_lib.trackers.tracker import Sample
 
 TINY = Sizes((8, 8, 12, 12), 16, 16, (10, 12), (16, 16, 16, 16, 24, 24, 24, 24))
@@ -77,7 +78,9 @@ def test_the_given_points_features_are_read_at_x_y(network):
     """A point's track hangs on the pixels around it, not on those of its mirror image."""
     torch.manual_seed(2)
     video = torch.rand(6, 128, 128, requires_grad=True)
-    network.track(video, torch.tensor([[96.0, 32.0]]))[-1][1:].sum().backward()
+    network.track(video, *network.encode(video), torch.tensor([[96.0, 32.0]]))[-1][
+        1:
+    ].sum().backward()
     change = video.grad.abs()
     there, mirrored = change[:, 16:48, 80:112].sum(), change[:, 80:112, 16:48].sum()
     assert there > 2 * mirrored
@@ -168,11 +171,15 @@ def test_any_film_from_the_least_on_can_be_followed(network, shape):
 def test_the_loss_discounts_the_error_of_each_prediction(network, film):
     video, points = film
     tracks = points.expand(6, -1, -1)
-    found = network.track(video, points)
+    maps = network.encode(video)
+    found = network.track(video, *maps, points)
     weights = torch.tensor([0.8**4, 0.8**3, 0.64, 0.8, 1.0])
     errors = torch.stack([(f - tracks).abs().mean() for f in found])
+    torch.manual_seed(0)
     loss = network.loss(Sample(video, tracks, 3, None, None))
-    torch.testing.assert_close(loss, (weights * errors).mean())
+    torch.manual_seed(0)
+    matching = matching_error(maps[0], tracks / 8, 0) + matching_error(maps[1], tracks / 2, 0)
+    torch.testing.assert_close(loss, (weights * errors).mean() + matching)
 
 
 def test_it_learns(network):

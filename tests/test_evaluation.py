@@ -86,7 +86,7 @@ def test_agreement_needs_two_observers(folder):
     (folder / MANIFEST).write_text(json.dumps(about))
     with pytest.raises(InputError, match="observers: are not two; take the cohort hunt-a"):
         agreement.agreement(folder, Knowing())
-    with pytest.raises(InputError, match="no manifest of a cohort"):
+    with pytest.raises(InputError, match="no manifest of recordings"):
         agreement.agreement(folder / "absent", Knowing())
 
 

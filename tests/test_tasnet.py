@@ -2,14 +2,16 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from test_cotracker import TINY, calm, film
 
 from tas_lib.errors import InputError
+from tas_lib.trackers import losses
 from tas_lib.trackers.cotracker import PAPER
-from tas_lib.trackers.losses import path_error, visibility_error
+from tas_lib.trackers.losses import matching_error, path_error, visibility_error
 from tas_lib.trackers.tasnet import PRESETS, TASNet
 from tas_lib.trackers.tracker import Sample, mesh_grid
 
@@ -140,15 +142,21 @@ def test_points_come_in_any_order():
     torch.testing.assert_close(found, predict(net, s).points[:, order], atol=1e-3, rtol=0)
 
 
+def seeded_loss(net, s):
+    """Where matching is looked for is drawn."""
+    torch.manual_seed(0)
+    return net.loss(s)
+
+
 def test_visibility_is_the_correlation_or_whether_it_is_high():
     s = sample()
     low, lower = (s._replace(correlation=torch.full((8, 6), c)) for c in (-0.1, -0.9))
     high, higher = (s._replace(correlation=torch.full((8, 6), c)) for c in (0.6, 0.9))
     continuous, binary = network(), network(continuous_visibility=False)
     with torch.no_grad():
-        a, b, c, d = (continuous.loss(x).item() for x in (low, lower, high, higher))
+        a, b, c, d = (seeded_loss(continuous, x).item() for x in (low, lower, high, higher))
         assert a == b and len({b, c, d}) == 3  # nothing is less alike than unrelated speckle
-        a, b, c, d = (binary.loss(x).item() for x in (low, lower, high, higher))
+        a, b, c, d = (seeded_loss(binary, x).item() for x in (low, lower, high, higher))
         assert a == b != c == d
 
 
@@ -163,7 +171,29 @@ def test_the_loss_is_that_of_the_windows():
     for frames in (range(4, 9), range(4, -1, -1)):
         paths = (s.tracks[frames] - s.tracks[4]).abs().mean()
         errors.append(weights * paths + 10 * ((s.correlation[frames] - 0.5) ** 2).mean())
-    torch.testing.assert_close(net.loss(s), torch.stack(errors).mean())
+    loss = seeded_loss(net, s)
+    torch.manual_seed(0)
+    matching = matching_error(net.cotracker.encode(s.video[:, None]), s.tracks / 4, 4)
+    torch.testing.assert_close(loss, torch.stack(errors).mean() + matching)
+
+
+def test_matching_knows_a_node_by_its_feature(monkeypatch):
+    maps = torch.eye(256).reshape(1, 256, 16, 16).expand(3, -1, -1, -1)  # a feature a node
+    points = torch.tensor([[6.0, 5.0], [9.0, 8.0]]).expand(3, -1, -1)
+    alike = matching_error(torch.ones(3, 8, 16, 16), points, 0)
+    assert alike.item() == pytest.approx(np.log(49), rel=1e-5)
+    monkeypatch.setattr(losses, "AWAY", 0.0)
+    assert matching_error(30 * maps, points, 1) < 1e-3
+    elsewhere = points + torch.tensor([[[0.0]], [[0.0]], [[1.0]]])
+    assert matching_error(30 * maps, elsewhere, 1) > 10
+
+
+@pytest.mark.parametrize("official", [False, True])
+def test_features_have_one_length_unless_they_are_the_published_ones(official):
+    net = network(official=official).cotracker
+    maps = net.encode(sample().video[:, None])
+    correlation = (maps**2).sum(1) / maps.shape[1] ** 0.5
+    assert (torch.allclose(correlation, torch.tensor(10.0), rtol=1e-4)) != official
 
 
 def test_path_and_visibility_errors_by_hand():

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 from typer.testing import CliRunner
 
-from tas_lib import cli, recording, samples, training
+from tas_lib import cli, learning, recording, samples, training
 from tas_lib.collection import MANIFEST, digest
 from tas_lib.errors import InputError
 from tas_lib.learning import learn, split
@@ -148,8 +148,9 @@ def test_profiles_are_known_by_name():
 
 
 @pytest.fixture
-def folder(moving_clip, tmp_path):
-    """A data set of two patients."""
+def folder(moving_clip, tmp_path, monkeypatch):
+    """A data set of two patients, whose walls are small."""
+    monkeypatch.setattr(learning, "ROOM", 20e-3)
     entries = []
     for patient in (1, 2):
         path = recording.save(moving_clip(SHIFTS, patient), tmp_path / f"{patient}.nc")
@@ -169,6 +170,12 @@ def test_every_network_learns_and_comes_back_as_a_tracker(folder, tmp_path, name
     ds = recording.open(folder / "1.nc")  # the patient who judges
     first = ds.attrs["es_frame"] if again.start == "es" else 0
     assert track(ds, ds.mesh.values[first], again).tracks.shape == ds.mesh.shape
+
+
+def test_walls_too_small_for_the_network_are_refused(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(learning, "ROOM", 5e-3)
+    with pytest.raises(InputError, match=r"mesh: and 5 mm around it are 48 x 80 px; .* 64 a side"):
+        learn("tasnet", folder, tmp_path / "run", Budget(1), progress=False)
 
 
 def test_other_data_are_another_run(folder, tmp_path, moving_clip):

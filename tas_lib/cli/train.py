@@ -23,7 +23,7 @@ def train(
         str,
         typer.Option(
             metavar="smoke|laptop|paper",
-            help="smoke: 20 steps; laptop: 4,000; paper: 200,000, for --preset paper on a GPU.",
+            help="smoke: 20 steps; laptop: 6,000; paper: 200,000, for --preset paper on a GPU.",
         ),
     ] = "laptop",
     preset: Annotated[

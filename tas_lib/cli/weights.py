@@ -1,4 +1,4 @@
-"""`tas weights`: weights that others published, made ours."""
+"""`tas weights`: files of weights, what they say of themselves, and those that others published."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +8,12 @@ import typer
 from tas_lib.cli.frame import app
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(group, name="weights", help="Take over published weights.")
+app.add_typer(group, name="weights", help="Look at files of weights; take over published ones.")
 
 
 @group.callback()
 def weights() -> None:
-    """Take over published weights."""
+    """Look at files of weights; take over published ones."""
 
 
 @group.command(name="import")
@@ -37,3 +37,22 @@ def import_(
     save(network, out, {"source": file.name, "licence": COTRACKER_LICENCE})
     count = sum(parameter.numel() for parameter in network.cotracker.parameters())
     typer.echo(f"wrote {out}: CoTracker, {count:,} parameters\nlicence: {COTRACKER_LICENCE}")
+
+
+@group.command()
+def card(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="Weights that ship, or a file of them.")
+    ],
+) -> None:
+    """Show what a file of weights says of itself: network, data, command, seed, device, figures."""
+    import json
+
+    from tas_lib.errors import InputError
+    from tas_lib.trackers.registry import weights_of
+    from tas_lib.trackers.weights import card as read
+
+    path = weights_of(name)
+    if path is None:
+        raise InputError(name, "weights", "are none", "name one of the networks")
+    typer.echo(json.dumps(read(path), indent=1))

@@ -23,6 +23,7 @@ from tas_lib.errors import InputError
 from tas_lib.trackers.layers import Encoder, Updateformer, check_sizes, kaiming, pyramid, sample
 
 KNOWN = 10.0  # visibility logit of points where they are given
+MATCH = 10.0  # correlation of a feature with itself, in the natural layout
 WAVES = 32  # frequencies in which a displacement is told
 
 
@@ -88,7 +89,7 @@ class Window(NamedTuple):
 
 
 class CoTracker(nn.Module):
-    """The network. `official`: tokens as the published weights were trained with (`_states`)."""
+    """The network. `official`: as the published weights were trained (`encode`, `_states`)."""
 
     def __init__(self, sizes: Sizes = PAPER, official: bool = False):
         super().__init__()
@@ -127,9 +128,13 @@ class CoTracker(nn.Module):
     def encode(self, video: Tensor) -> Tensor:
         """Video (T, 1 or in_channels, H, W) in [0, 1] -> maps (T, latent, H / stride, W / stride).
 
-        The published network takes 0..255 and divides by 255 itself.
+        The published network takes 0..255 and divides by 255 itself. Its features have any length;
+        ours have one, so that a node's correlation says how alike it is and not how bright.
         """
-        return self.fnet((2 * video - 1).expand(-1, self.sizes.in_channels, -1, -1))
+        maps = self.fnet((2 * video - 1).expand(-1, self.sizes.in_channels, -1, -1))
+        if self.official:
+            return maps
+        return (MATCH * maps.shape[1] ** 0.5) ** 0.5 * F.normalize(maps, dim=1)
 
     def slide(
         self,

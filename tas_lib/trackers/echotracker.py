@@ -28,6 +28,7 @@ from tas_lib.trackers.layers import (
     pyramid,
     sample,
 )
+from tas_lib.trackers.losses import matching_error
 from tas_lib.trackers.tracker import Prediction, Sample
 
 COARSE, FINE = 8, 2  # pixels between nodes of the maps
@@ -77,21 +78,35 @@ class EchoTracker(nn.Module):
 
     def forward(self, video: Tensor, points: Tensor, frame: int, grid: Tensor) -> Prediction:
         """Video (T, H, W) in [0, 1], points (N, 2) [x, y] in pixels of frame 0; no visibility."""
-        return Prediction(self.track(video, points)[-1], None)
+        return Prediction(self.track(video, *self.encode(video), points)[-1], None)
 
     def loss(self, sample: Sample) -> Tensor:
-        """Mean over predictions k of 0.8^(last - k) |error| [px], from the first frame on."""
-        found = self.track(sample.video, sample.tracks[0])
-        return discounted([(points - sample.tracks).abs().mean() for points in found])
+        """Mean over predictions k of 0.8^(last - k) |error| [px], from the first frame on.
 
-    def track(self, video: Tensor, points: Tensor) -> list[Tensor]:
+        And matching, on both sizes of maps (`losses`).
+        """
+        maps = self.encode(sample.video)
+        found = self.track(sample.video, *maps, sample.tracks[0])
+        matching = [
+            matching_error(m, sample.tracks / stride, 0)
+            for m, stride in zip(maps, (COARSE, FINE), strict=True)
+        ]
+        return discounted([(points - sample.tracks).abs().mean() for points in found]) + sum(
+            matching
+        )
+
+    def encode(self, video: Tensor) -> tuple[Tensor, Tensor]:
+        """Coarse and fine maps of a video (T, H, W)."""
+        frames = 2 * video[:, None] - 1
+        return self.fnet(frames), self.fnet_fine(frames)
+
+    def track(self, video: Tensor, coarse: Tensor, maps: Tensor, points: Tensor) -> list[Tensor]:
         """Predictions (T, N, 2) [x, y] in pixels, the coarse one and each refinement."""
         frames = 2 * video[:, None] - 1
         film = F.interpolate(frames, self.sizes.film, mode="bilinear").flatten(1)
         film = torch.cat((film[-1:], film.diff(dim=0))).T
-        found = [COARSE * self._coarse(frames, film, points / COARSE)]
+        found = [COARSE * self._coarse(coarse, film, points / COARSE)]
         path = found[0] / FINE
-        maps = self.fnet_fine(frames)
         given, origin = sample(maps[:1], path[:1].detach()), path[0].detach()
         for _ in range(self.sizes.iterations):
             path = path.detach()
@@ -99,14 +114,13 @@ class EchoTracker(nn.Module):
             found.append(FINE * path)
         return found
 
-    def _coarse(self, frames: Tensor, film: Tensor, start: Tensor) -> Tensor:
+    def _coarse(self, maps: Tensor, film: Tensor, start: Tensor) -> Tensor:
         """Path (T, N, 2) of points that start at (N, 2), in nodes of the coarse maps."""
-        maps = self.fnet(frames)
         feature = sample(maps[:1], start[None])
         whole = {"size": COST, "mode": "bilinear", "align_corners": True}
         seen = sum(F.interpolate(level, **whole) for level in pyramid(maps)) / 4
         cost = feature @ seen.flatten(2) / sqrt(feature.shape[-1])
-        path = start.expand(len(frames), -1, -1)
+        path = start.expand(len(maps), -1, -1)
         return path + self.delta_block_spatial(cost, film, _motion(path, start))
 
     def _refinement(

@@ -1,7 +1,12 @@
-"""What CoTracker's training makes small in each window of frames.
+"""What training makes small: CoTracker's two losses of a window of frames, and one of ours.
 
 path:        mean over k of 0.8^(K - k) |prediction k - truth|,   k = 1 .. K iterations
 visibility:  mean over seen and mean over hidden points of log(1 + exp(-y score)),   y = +-1
+matching:    -log softmax(dot products of a point's feature with nodes around it) at the truth
+
+The published networks learn from weights or from days on a GPU. Ours start from nothing, and for
+the first thousands of steps the path alone does not tell an encoder that it should see speckle;
+matching does.
 """
 
 from __future__ import annotations
@@ -10,8 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tas_lib.trackers.cotracker import Window
-from tas_lib.trackers.layers import discounted
+from tas_lib.trackers.cotracker import Window, correlation
+from tas_lib.trackers.layers import discounted, sample
+
+REACH, AWAY = 3, 2.0  # nodes to each side that are compared, around a place so far from the truth
 
 
 def path_error(path: Tensor, tracks: Tensor, valid: Tensor | float = 1.0) -> Tensor:
@@ -29,6 +36,22 @@ def visibility_error(score: Tensor, seen: Tensor, valid: Tensor | float = 1.0) -
         _mean(F.softplus(-sign * score), valid * (seen == truth))
         for sign, truth in ((1, True), (-1, False))
     )
+
+
+def matching_error(maps: Tensor, points: Tensor, frame: int) -> Tensor:
+    """Cross entropy of where maps (T, C, h, w) hold the features that points have at `frame`.
+
+    points (T, N, 2): where they truly are, in nodes. The place whose neighbourhood is searched is
+    drawn by PyTorch's generator; between nodes the truth is shared among four, as in bilinear
+    interpolation.
+    """
+    features = sample(maps[frame, None], points[frame, None]).expand(len(maps), -1, -1)
+    place = points + AWAY * (2 * torch.rand_like(points) - 1)
+    scores = correlation([maps], place, features, REACH)
+    steps = torch.arange(-REACH, REACH + 1).to(points)
+    nodes = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).flatten(0, 1)
+    share = (1 - ((points - place)[..., None, :] - nodes).abs()).clamp(min=0).prod(-1)
+    return F.cross_entropy(scores.flatten(0, 1), share.flatten(0, 1))
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:

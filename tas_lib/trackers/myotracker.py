@@ -32,6 +32,7 @@ from tas_lib.trackers.layers import (
     look_up,
     pyramid,
 )
+from tas_lib.trackers.losses import matching_error
 from tas_lib.trackers.tracker import Prediction, Sample
 
 STRIDE = 4  # pixels between nodes of the maps
@@ -84,26 +85,29 @@ class MyoTracker(nn.Module):
 
     def forward(self, video: Tensor, points: Tensor, frame: int, grid: Tensor) -> Prediction:
         """Video (T, H, W) in [0, 1], points (N, 2) [x, y] in pixels of `frame`; no visibility."""
-        path = self.track(video, self._enter(video, points), frame)[-1]
+        path = self.track(self.encode(video), self._enter(video, points), frame)[-1]
         return Prediction(self._leave(video, path), None)
 
     def loss(self, sample: Sample) -> Tensor:
         """0.75 mean |error| + 0.25 mean |its step from frame to frame|, pixels of the square.
 
-        Discounted over iterations.
+        Discounted over iterations; and matching (`losses`).
         """
-        tracks = self._enter(sample.video, sample.tracks)
-        found = self.track(sample.video, tracks[sample.frame], sample.frame)
+        tracks, maps = self._enter(sample.video, sample.tracks), self.encode(sample.video)
+        found = self.track(maps, tracks[sample.frame], sample.frame)
         errors = [path - tracks for path in found]
-        return discounted(
+        return matching_error(maps, tracks / STRIDE - SHIFT, sample.frame) + discounted(
             [0.75 * e.abs().mean() + 0.25 * e.diff(dim=0).abs().mean() for e in errors]
         )
 
-    def track(self, video: Tensor, points: Tensor, frame: int) -> list[Tensor]:
-        """Paths (T, N, 2) after each iteration of points (N, 2), all in pixels of the square."""
+    def encode(self, video: Tensor) -> Tensor:
+        """Maps (T, features, side / STRIDE, side / STRIDE)."""
         square = (self.sizes.side, self.sizes.side)
-        maps = self.encoder(F.interpolate(video[:, None], square, mode="bilinear", antialias=True))
-        levels, count, start = pyramid(maps, LEVELS), len(video), points / STRIDE
+        return self.encoder(F.interpolate(video[:, None], square, mode="bilinear", antialias=True))
+
+    def track(self, maps: Tensor, points: Tensor, frame: int) -> list[Tensor]:
+        """Paths (T, N, 2) after each iteration of points (N, 2), all in pixels of the square."""
+        levels, count, start = pyramid(maps, LEVELS), len(maps), points / STRIDE
         where = 2 * start / maps.shape[-1] - 1
         given = F.grid_sample(maps[frame, None], where[None, None], align_corners=False)
         angle = start[..., None] * WAVES.to(start)

@@ -12,7 +12,7 @@ from tas_lib.trackers import echotracker, myotracker, tasnet, weights
 from tas_lib.trackers.block_matching import SpeckleTracking
 from tas_lib.trackers.tracker import Learned, Tracker
 
-PIXEL = 0.5e-3  # on which our networks are trained [m]: our choice, a quarter of a speckle's width
+PIXEL = 0.75e-3  # on which our networks are trained [m]: our choice, a third of a speckle's width
 SHIPPED = Path(__file__).parents[1] / "data" / "weights"
 _OFF = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding"), False)
 NETWORKS: dict[str, Callable[[str], nn.Module]] = {  # name -> network of a preset, small or paper
@@ -35,16 +35,23 @@ def network(name: str, preset: str = "small") -> nn.Module:
     return NETWORKS[name](preset)
 
 
+def weights_of(name: str | Path) -> Path | None:
+    """The file that `get` reads, there or not; None for a tracker without weights."""
+    if name == "speckle":
+        return None
+    return SHIPPED / f"{name}.safetensors" if name in NETWORKS else Path(name)
+
+
 def get(name: str | Path) -> Tracker:
     """A tracker that is ready: "speckle", one whose weights ship, or a file of weights.
 
     Raises InputError.
     """
-    if name == "speckle":
+    path = weights_of(name)
+    if path is None:
         return SpeckleTracking()
-    path = SHIPPED / f"{name}.safetensors" if name in NETWORKS else Path(name)
     if not path.is_file():
-        ready = [n for n in NAMES if n == "speckle" or (SHIPPED / f"{n}.safetensors").is_file()]
+        ready = [n for n in NAMES if n == "speckle" or weights_of(n).is_file()]
         remedy = f"give a file of weights that `tas train` wrote, or one of {', '.join(ready)}"
         raise InputError(path, "weights", "are not there", remedy)
     pixel = weights.card(path).get("pixel")

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from tas_lib.errors import InputError
 from tas_lib.trackers.cotracker import PAPER, SMALL, WAVES, CoTracker, Sizes, Window, join
-from tas_lib.trackers.losses import path_error, visibility_error
+from tas_lib.trackers.losses import matching_error, path_error, visibility_error
 from tas_lib.trackers.tracker import Prediction, Sample
 
 PRESETS = {"paper": PAPER, "small": SMALL}
@@ -31,7 +31,7 @@ VISIBILITY_WEIGHT = 10.0  # of its error, beside pixels; CoTracker's
 class TASNet(nn.Module):
     """The network. `tolerance` [px] lets windows stop early outside training: see `refine`.
 
-    official: whether tokens are laid out as in the published weights of CoTracker, which networks
+    official: whether features and tokens are those of CoTracker's published weights, which networks
     that start from those need.
     """
 
@@ -59,8 +59,9 @@ class TASNet(nn.Module):
         self.continuous_visibility = continuous_visibility
         self.cotracker = CoTracker(sizes, official)
         with torch.no_grad():
-            # Ours: a new network leaves points about where they are, and hardly hears the fastest
-            # waves of displacements, with which its iterations would be chaotic.
+            # Ours: a new network leaves points and features about as they are, and hardly hears the
+            # fast waves of displacements, with which its iterations would be chaotic.
+            self.cotracker.ffeat_updater[0].weight *= 0.01
             self.cotracker.updateformer.flow_head.weight[:2] *= 0.02
             self.cotracker.updateformer.input_transform.weight[:, 2 : 2 + 4 * WAVES] *= 0.03
         self.psi = _perceptron(2, 32, 64, 128, sizes.latent) if mesh_embedding else None
@@ -73,7 +74,8 @@ class TASNet(nn.Module):
         """
         tracks = points.expand(len(video), -1, -1).clone()
         visibility = tracks.new_zeros(tracks.shape[:2])
-        runs = self._runs(video, points, frame, grid, self.tolerance)
+        maps = self.cotracker.encode(video[:, None])
+        runs = self._runs(maps, points, frame, grid, self.tolerance)
         for film, windows in runs:
             tracks[film], logits = join(windows, len(film))
             visibility[film] += logits.sigmoid()
@@ -82,20 +84,22 @@ class TASNet(nn.Module):
         return Prediction(tracks, visibility)
 
     def loss(self, sample: Sample) -> Tensor:
-        """Mean over windows of the path's error [px] + VISIBILITY_WEIGHT x the visibility's."""
+        """Mean over windows of path [px] + VISIBILITY_WEIGHT x visibility, + matching: `losses`."""
         points, errors = sample.tracks[sample.frame], []
-        for film, windows in self._runs(sample.video, points, sample.frame, sample.grid):
+        maps = self.cotracker.encode(sample.video[:, None])
+        for film, windows in self._runs(maps, points, sample.frame, sample.grid):
             for first, _, path, logits in windows:
                 frames = film[first : first + len(logits)]
                 size = len(frames)
                 of_path = path_error(path[:, :size], sample.tracks[frames])
                 of_visibility = self._visibility_error(logits[:size], sample.correlation[frames])
                 errors.append(of_path + VISIBILITY_WEIGHT * of_visibility)
-        return torch.stack(errors).mean()
+        matching = matching_error(maps, sample.tracks / self.sizes.stride, sample.frame)
+        return torch.stack(errors).mean() + matching
 
     def _runs(
         self,
-        video: Tensor,
+        maps: Tensor,
         points: Tensor,
         frame: int,
         grid: Tensor,
@@ -108,11 +112,10 @@ class TASNet(nn.Module):
         if frame and not self.bidirectional:
             remedy = "run it on the film from there, and on that before it backwards"
             raise InputError("TASNet", "frame", f"{frame} is not the first", remedy)
-        numbers = torch.arange(len(video), device=video.device)
+        numbers = torch.arange(len(maps), device=maps.device)
         films = [numbers[frame:]]
         if self.bidirectional:
             films.append(numbers[: frame + 1].flip(0))
-        maps = self.cotracker.encode(video[:, None])
         frames = numbers.new_zeros(len(points))
         mark = None if self.psi is None else self.psi(grid)
         return [

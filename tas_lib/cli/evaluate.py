@@ -1,0 +1,68 @@
+"""`tas evaluate`: trackers before recordings whose true motion is known."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tas_lib.cli.frame import Quiet, app
+
+
+@app.command()
+def evaluate(
+    cohort: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of recordings that `tas cohort` made.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
+    ],
+    tracker: Annotated[
+        list[str], typer.Option(metavar="NAME|FILE", help="As in `tas track`; may come repeatedly.")
+    ],
+    quiet: Quiet = False,
+) -> None:
+    """Measure errors of motion and strain of trackers, started from the true walls.
+
+    Prints means over the recordings: distance from the true motion, of peak GLS from the true one,
+    of a beat's end from its start, and the share of recordings in which triangles turn over.
+
+    \b
+    Example:
+      tas cohort hunt-a --n 8 --profile paper --out hunt-a
+      tas evaluate hunt-a --tracker speckle --tracker tasnet --out trackers.json
+    """
+    from tas_lib.collection import digest, manifest_of
+    from tas_lib.comparison import by_patient, compare, interval
+    from tas_lib.provenance import facts
+    from tas_lib.recording import replacing
+    from tas_lib.trackers import registry
+
+    trackers = {name: registry.get(name) for name in tracker}
+    with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
+        table = compare(cohort, trackers, progress=not quiet)
+        made_with = manifest_of(cohort, "")
+        known = {key: made_with[key] for key in ("cohort", "seed")}
+        words = " ".join(f"--tracker {name}" for name in trackers)
+        made = {"command": f"tas evaluate DIR {words} --out FILE", **known, **facts()}
+        files = {name: registry.weights_of(name) for name in trackers}
+        made["weights_sha256"] = {name: file and digest(file) for name, file in files.items()}
+        made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
+        temporary.write_text(json.dumps(made, indent=1))
+    if quiet:
+        return
+    table["gls_error"] = (table.gls - table.gls_true).abs()
+    mte, gls = (by_patient(table, column) for column in ("mte", "gls_error"))
+    files, patients = table.file.nunique(), len(mte)
+    typer.echo(f"{files} recordings of {patients} patients; intervals 95 %, by patient")
+    typer.echo(f"{'tracker':<14}{'MTE (mm)':<22}{'|GLS error| (points)':<24}{'folds':>6}{'s':>6}")
+    for name, rows in table.groupby("tracker", sort=False):
+        cells = [
+            f"{scale * of[name].mean():.2f} ({{:.2f}} to {{:.2f}})".format(
+                *(scale * end for end in interval(of[name].to_numpy()))
+            )
+            for of, scale in ((mte, 1e3), (gls, 100))
+        ]
+        folds = f"{(rows.folds > 0).mean():.0%}"
+        typer.echo(f"{name:<14}{cells[0]:<22}{cells[1]:<24}{folds:>6}{rows.seconds.mean():6.1f}")
+    typer.echo(f"wrote {out}")

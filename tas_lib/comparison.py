@@ -1,0 +1,64 @@
+"""Several trackers on one cohort: the errors of each in each recording, and intervals of means.
+
+Recordings of one patient are not independent, so intervals come from patients drawn again, with
+replacement (Efron and Tibshirani 1993, DOI 10.1007/978-1-4899-4541-9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+from tqdm import tqdm
+
+from tas_lib import recording
+from tas_lib.collection import manifest_of
+from tas_lib.evaluation import evaluate
+from tas_lib.trackers.tracker import Tracker
+
+KNOWN = "patient", "view", "pathology"  # of a recording, beside its file
+DRAWS = 4_000
+
+
+def compare(
+    folder: str | Path, trackers: Mapping[str, Tracker], *, progress: bool = True
+) -> pd.DataFrame:
+    """`evaluate` every tracker on every recording of a cohort's folder: a row each.
+
+    Columns: file, patient, view, pathology, tracker and those of `evaluate`, segment strains as
+    lists of six. Trackers start from the true mesh. Raises InputError.
+    """
+    entries = manifest_of(folder, "make a cohort: `tas cohort`")["recordings"]
+    rows = []
+    for entry in tqdm(entries, "evaluate", unit="recording", disable=not progress):
+        ds = recording.open(Path(folder) / entry["file"])
+        about = {"file": entry["file"]} | {name: ds.attrs[name] for name in KNOWN}
+        for name, tracker in trackers.items():
+            found = evaluate(ds, tracker)
+            found |= {key: list(found[key]) for key in ("segments", "segments_true")}
+            rows.append(about | {"tracker": name} | found)
+    return pd.DataFrame(rows)
+
+
+def by_patient(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A column's mean over each patient's recordings: patients x trackers, as they come."""
+    means = table.pivot_table(column, "patient", "tracker", "mean")
+    return means[table.tracker.unique()]
+
+
+def interval(
+    values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean, seed: int = 0
+) -> tuple[float, float]:
+    """95 % bootstrap interval (percentiles) of a statistic of patients' values (P, ...)."""
+    found = bootstrap(
+        (np.arange(len(values)),),
+        lambda drawn: statistic(values[drawn]),
+        n_resamples=DRAWS,
+        vectorized=False,
+        method="percentile",
+        rng=seed,
+    )
+    return tuple(map(float, found.confidence_interval))
