@@ -74,7 +74,7 @@ def matrix_rate(seconds: float = 1.0) -> float:
 
 
 def bench_trackers(lengths: tuple[int, ...] = (24, 64), progress=lambda text: None) -> dict:
-    """`bench_one` of every tracker, preset and film length, with the machine and its matrix rate.
+    """`bench_one` of every tracker, preset and film length, the machine and its matrix rate.
 
     floor_ms_per_frame: what the counted operations (convolutions, matrix products, attention) take
     at that rate.
@@ -90,7 +90,9 @@ def bench_trackers(lengths: tuple[int, ...] = (24, 64), progress=lambda text: No
                 row["floor_ms_per_frame"] = 1e3 * row["gflop_per_frame"] / rate
                 rows.append({"tracker": name, "preset": preset, "frames": frames, **row})
     machine = {**facts(), "cores": cores(), "matrix_gflops": rate}
-    return {"machine": machine, "points": MESH[0] * MESH[1], "side": SIDE, "trackers": rows}
+    command = f"tas bench trackers {' '.join(f'--frames {n}' for n in lengths)} --json"
+    picture = {"points": MESH[0] * MESH[1], "side": SIDE}
+    return {"command": command, **machine, **picture, "trackers": rows}
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Knowing:
     def __init__(self, start="es", error=(0.0, 0.0)):
         self.start, self.error = start, np.array(error)
 
-    def follow(self, canvas, mesh, frame):
+    def follow(self, canvas, mesh, frame, progress=False):
         away = SHIFTS - SHIFTS[frame] + self.error
         away[frame] = 0
         return mesh + away[:, None, None] / canvas.pixel, None

@@ -216,3 +216,10 @@ def test_the_command_writes_weights_and_names_their_licence(tmp_path, published)
     result = tas("weights", "import", path, "--out", tmp_path / "other.safetensors")
     assert result.exit_code == 2 and "is no checkpoint" in result.output
     assert not (tmp_path / "other.safetensors").exists()
+
+
+def test_a_card_is_shown(saved):
+    result = CliRunner().invoke(cli.app, ["weights", "card", str(saved[0])])
+    assert result.exit_code == 0 and json.loads(result.stdout)["step"] == 3
+    result = CliRunner().invoke(cli.app, ["weights", "card", "speckle"])
+    assert result.exit_code == 2 and "weights: are none" in result.stderr

@@ -71,7 +71,7 @@ def trackers(
     if as_json:
         typer.echo(json.dumps(result, indent=1))
         return
-    typer.echo(f"matrix products: {result['machine']['matrix_gflops']:.0f} GFLOP/s")
+    typer.echo(f"matrix products: {result['matrix_gflops']:.0f} GFLOP/s")
     typer.echo(f"{'':<26}{'frames':>8}{'ms/frame':>10}{'least':>8}{'MB':>7}")
     for row in result["trackers"]:
         typer.echo(

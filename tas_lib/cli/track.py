@@ -64,7 +64,7 @@ def track(
             raise InputError(path, name, "is not stated", "give a contour file, which states it")
     make_folder(out)
     first = int(beat.attrs["es_frame"]) if chosen.start == "es" else 0
-    found = follow(beat, beat.mesh.values[first], chosen, first)
+    found = follow(beat, beat.mesh.values[first], chosen, first, progress=not quiet)
     tracked = beat.drop_vars("mesh").merge(found, combine_attrs="override")
     recording.save(tracked.assign_attrs(tracker=tracker, start_frame=first), targets[0])
     curves = _strain(tracked)

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
 from tas_lib.parallel import one_thread
 from tas_lib.speckle import normalised_correlation
@@ -54,13 +55,24 @@ class SpeckleTracking:
 
     pixel, start, least = 0.4e-3, "es", (2, 48)  # see `tracker.Tracker`
 
-    def follow(self, canvas: Canvas, mesh: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    def follow(
+        self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`track` on a canvas, as `tracker.Tracker` has it."""
-        found = self.track(canvas.video, mesh, frame, canvas.pixel, canvas.whole_beat)
+        found = self.track(
+            canvas.video, mesh, frame, canvas.pixel, canvas.whole_beat, progress=progress
+        )
         return tuple(values.double().numpy() for values in found)
 
     def track(
-        self, video: Tensor | np.ndarray, mesh: np.ndarray, frame: int, pixel: float, cyclic: bool
+        self,
+        video: Tensor | np.ndarray,
+        mesh: np.ndarray,
+        frame: int,
+        pixel: float,
+        cyclic: bool,
+        *,
+        progress: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """The mesh in all frames (T, l, r, [x, y]) [pixels] and its quality (T, l, r) in [0, 1].
 
@@ -82,7 +94,8 @@ class SpeckleTracking:
             for step, end in ((1, len(video)), (-1, -1)):
                 motion = torch.zeros_like(path[0])
                 seen = deque([fine.cut(frame, path[frame])], maxlen=max(self.lags))
-                for t in range(frame + step, end, step):
+                way = range(frame + step, end, step)
+                for t in tqdm(way, "speckle", leave=False, unit="frame", disable=not progress):
                     last = path[t - step]
                     near = last + motion
                     areas = coarse.cut(t - step, last), coarse.cut(t, near)

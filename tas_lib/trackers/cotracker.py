@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from tas_lib.errors import InputError
 from tas_lib.trackers.layers import Encoder, Updateformer, check_sizes, kaiming, pyramid, sample
@@ -144,6 +145,8 @@ class CoTracker(nn.Module):
         points: Tensor,
         mark: Tensor | None = None,
         tolerance: float | None = None,
+        *,
+        progress: bool = False,
     ) -> list[Window]:
         """Windows one after the other, each starting half a window after the last.
 
@@ -158,7 +161,8 @@ class CoTracker(nn.Module):
         given = [(maps[film[k], None], xy[None, frames == k]) for k in frames.unique()]
         features = torch.cat([sample(*at)[0] for at in given])
         windows = []
-        for first in range(0, max(len(film) - half, 1), half):
+        firsts = range(0, max(len(film) - half, 1), half)
+        for first in tqdm(firsts, "track", leave=False, unit="window", disable=not progress):
             end = first + size if self.official else min(first + size, len(film))
             t = torch.arange(first, end, device=film.device)
             n = int((frames <= t[-1]).sum())

@@ -17,6 +17,7 @@ from math import sqrt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from tas_lib.trackers.layers import (
     Encoder,
@@ -63,6 +64,7 @@ class EchoTracker(nn.Module):
     """10,171,212 parameters at the published size."""
 
     start, bidirectional, least = "first", False, (2, 64)
+    progress = False  # shown while it tracks
 
     def __init__(self, sizes: Sizes = PAPER):
         super().__init__()
@@ -108,7 +110,8 @@ class EchoTracker(nn.Module):
         found = [COARSE * self._coarse(coarse, film, points / COARSE)]
         path = found[0] / FINE
         given, origin = sample(maps[:1], path[:1].detach()), path[0].detach()
-        for _ in range(self.sizes.iterations):
+        rounds = range(self.sizes.iterations)
+        for _ in tqdm(rounds, "track", leave=False, disable=not self.progress):
             path = path.detach()
             path = path + self._refinement(maps, film, given, origin, path)
             found.append(FINE * path)

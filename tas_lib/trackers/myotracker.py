@@ -21,6 +21,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from tas_lib.errors import InputError
 from tas_lib.trackers.layers import (
@@ -68,6 +69,7 @@ class MyoTracker(nn.Module):
     """316,450 parameters as published. `transposed`: x and y change places before and after it."""
 
     start, bidirectional, least = "es", True, (2, 64)
+    progress = False  # shown while it tracks
 
     def __init__(self, sizes: Sizes = SMALL, transposed: bool = False):
         super().__init__()
@@ -114,7 +116,8 @@ class MyoTracker(nn.Module):
         told = torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).expand(count, -1, -1)
         path, features = start.expand(count, -1, -1), given[0, :, 0].T.expand(count, -1, -1)
         found = []
-        for _ in range(self.sizes.iterations):
+        rounds = range(self.sizes.iterations)
+        for _ in tqdm(rounds, "track", leave=False, disable=not self.progress):
             path = path.detach()
             near = look_up(levels, features[:, :, None], path, RADIUS, SHIFT)[:, :, 0]
             token = [told, features, near / self.sizes.features]

@@ -36,6 +36,7 @@ class TASNet(nn.Module):
     """
 
     start, bidirectional, least = "es", True, (2, PAPER.least)
+    progress = False  # shown while it tracks
 
     def __init__(
         self,
@@ -118,8 +119,9 @@ class TASNet(nn.Module):
             films.append(numbers[: frame + 1].flip(0))
         frames = numbers.new_zeros(len(points))
         mark = None if self.psi is None else self.psi(grid)
+        slide = self.cotracker.slide
         return [
-            (film, self.cotracker.slide(maps, film, frames, points, mark, tolerance))
+            (film, slide(maps, film, frames, points, mark, tolerance, progress=self.progress))
             for film in films
             if len(film) > 1
         ]

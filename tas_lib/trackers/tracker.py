@@ -64,7 +64,7 @@ class Tracker(Protocol):
     least: tuple[int, int]  # frames and pixels a side that it needs
 
     def follow(
-        self, canvas: Canvas, mesh: np.ndarray, frame: int
+        self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """mesh (l, r, 2) [px] at `frame` -> tracks (T, l, r, 2) [px], visibility (T, l, r)."""
 
@@ -76,7 +76,8 @@ class Learned:
         self.network, self.pixel = network.eval(), pixel
         self.start, self.least = network.start, network.least
 
-    def follow(self, canvas, mesh, frame):
+    def follow(self, canvas, mesh, frame, progress=False):
+        self.network.progress = progress
         device = next(self.network.parameters()).device
         shape, video = mesh.shape[:2], canvas.video.to(device)
         points = torch.as_tensor(mesh.reshape(-1, 2), dtype=torch.float32, device=device)
@@ -143,6 +144,8 @@ def track(
     mesh: np.ndarray,
     tracker: Tracker,
     frame: int | None = None,
+    *,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Follow a mesh (longitudinal, radial, [x, z]) [m], given at `frame`, through a recording.
 
@@ -166,7 +169,7 @@ def track(
             f"and its margin are {film.video.shape[1:]} pixels of {1e3 * tracker.pixel:.2f} mm"
         )
         raise InputError(source, "mesh", problem, f"{tracker.least[1]} a side are needed")
-    tracks, visibility = tracker.follow(film, film.to_pixels(mesh), frame)
+    tracks, visibility = tracker.follow(film, film.to_pixels(mesh), frame, progress)
     out = xr.Dataset(
         {"tracks": (MESH_DIMS, film.to_metres(tracks), {"units": "m"})},
         {

@@ -1,0 +1,80 @@
+"""Trackers side by side: whose errors are known, and intervals that theory gives."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_evaluation import SHIFTS, Knowing
+from typer.testing import CliRunner
+
+from tas_lib import cli, recording
+from tas_lib.collection import MANIFEST
+from tas_lib.comparison import by_patient, compare, interval
+from tas_lib.errors import InputError
+from tas_lib.trackers import registry
+
+TRACKERS = {"right": Knowing(), "wrong": Knowing(error=(3e-3, 4e-3))}
+
+
+@pytest.fixture
+def folder(moving_clip, tmp_path):
+    """A cohort of three recordings of two patients."""
+    entries = []
+    for k, patient in enumerate((1, 1, 2)):
+        ds = moving_clip(SHIFTS, k).assign_attrs(patient=patient, pathology="healthy")
+        recording.save(ds, tmp_path / f"{k}.nc")
+        entries.append({"file": f"{k}.nc"})
+    about = {"cohort": "hunt", "seed": 0, "recordings": entries}
+    (tmp_path / MANIFEST).write_text(json.dumps(about))
+    return tmp_path
+
+
+def test_every_tracker_has_a_row_of_every_recording(folder):
+    table = compare(folder, TRACKERS, progress=False)
+    assert table.groupby(["file", "tracker"]).size().tolist() == [1] * 6
+    mte = by_patient(table, "mte")
+    assert mte.index.tolist() == [1, 2] and mte.columns.tolist() == ["right", "wrong"]
+    np.testing.assert_allclose(mte, [[0, 8 / 9 * 5e-3]] * 2, atol=1e-9)
+
+
+def test_a_folder_without_manifest_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no manifest of recordings.*; make a cohort"):
+        compare(tmp_path, TRACKERS)
+
+
+def test_a_patient_counts_once_however_often_filmed():
+    rows = [(1, "a", 0.0)] * 9 + [(2, "a", 1.0)]
+    table = pd.DataFrame(rows, columns=["patient", "tracker", "mte"])
+    assert by_patient(table, "mte").a.mean() == 0.5
+
+
+def test_an_interval_of_a_mean_is_that_of_a_normal_one():
+    values = np.random.default_rng(0).normal(3, 2, 200)
+    low, high = interval(values)
+    error = values.std() / np.sqrt(200)
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.1 * error)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
+    assert interval(values) == (low, high)
+
+
+def test_what_is_paired_stays_paired():
+    """Two trackers that differ by a constant factor differ by it in every draw."""
+    one = np.random.default_rng(0).uniform(1, 9, 30)
+    pair = np.column_stack((one, 2 * one))
+    found = interval(pair, lambda drawn: drawn[:, 1].mean() / drawn[:, 0].mean())
+    assert found == pytest.approx((2, 2))
+
+
+def test_the_command_writes_what_it_prints(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "get", lambda name: TRACKERS[name])
+    monkeypatch.setattr(registry, "weights_of", lambda name: folder / MANIFEST)
+    words = ["evaluate", str(folder), "--tracker", "right", "--tracker", "wrong"]
+    result = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "out.json")])
+    assert result.exit_code == 0, result.output
+    assert "3 recordings of 2 patients" in result.stdout
+    assert "wrong         4.44 (4.44 to 4.44)" in result.stdout
+    made = json.loads((tmp_path / "out.json").read_text())
+    assert made["cohort"] == "hunt" and len(made["rows"]) == 6
+    assert {"commit", "date", "device", "weights_sha256"} <= made.keys()
+    assert made["rows"][0]["closure"] is None  # half a beat has none
