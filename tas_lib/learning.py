@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from tas_lib.collection import manifest_of
+from tas_lib.collection import digest, manifest_of
 from tas_lib.errors import InputError
 from tas_lib.samples import Sequence, load
 from tas_lib.trackers.registry import PIXEL, network
+from tas_lib.trackers.weights import begin_from, card
 from tas_lib.training import Budget, train
 
 REMEDY = "make them with `tas dataset`"
@@ -30,12 +31,14 @@ def learn(
     preset: str = "small",
     seed: int = 0,
     device: str = "cpu",
+    init: str | Path | None = None,
     *,
     progress: bool = True,
 ) -> float:
     """Train the network of a name and size on the collection in `data` -> validation MTE [mm].
 
-    Initial weights, order and variation of the examples follow from `seed`. Raises InputError.
+    Initial weights, order and variation of the examples follow from `seed`; or the weights are at
+    first those in the file `init`, see `weights.begin_from`. Raises InputError.
     """
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise InputError("train", "device", f"{device} is not there", "use cpu")
@@ -46,11 +49,16 @@ def learn(
         for paths in (learning, [judging[k] for k in few])
     )
     torch.manual_seed(seed)
-    net = network(tracker, preset).to(device)
+    net = network(tracker, preset)
+    if init is not None:
+        net = begin_from(net, init)
+    net = net.to(device)
     for seq in (*learning, *judging):
         _check(seq, net.least[1])
     about = {"tracker": tracker, "preset": preset, "pixel": PIXEL, "device": device}
     about |= {"sequences": len(learning), "data": _named(data)}
+    if init is not None:
+        about["init"] = {"sha256": digest(Path(init)), **card(init)}
     return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
 
 

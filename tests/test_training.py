@@ -219,3 +219,20 @@ def test_the_command_trains(folder, tmp_path):
 def test_missing_weights_are_named_with_what_there_is():
     with pytest.raises(InputError, match="weights: are not there; give a file .*speckle"):
         registry.get("absent.safetensors")
+
+
+def test_training_goes_on_from_other_weights(folder, tmp_path):
+    """CoTracker's, say: TAS-Net without its switches, and of what it lacks nothing is seen yet."""
+    budget = Budget(1, Clip(3, 6), 1e-3, validate_every=1, validation=1)
+    learn("cotracker", folder, tmp_path / "first", budget, progress=False)
+    first = tmp_path / "first" / "best.safetensors"
+    learn("tasnet", folder, tmp_path / "then", budget, init=first, progress=False)
+    card = weights.card(tmp_path / "then" / "best.safetensors")
+    assert card["init"]["sha256"] == digest(first) and card["init"]["tracker"] == "cotracker"
+    torch.manual_seed(1)
+    begun = weights.begin_from(registry.network("tasnet"), first)
+    old = load_file(first)
+    assert all(torch.equal(begun.state_dict()[name], value) for name, value in old.items())
+    assert begun.psi[-1].weight.eq(0).all() and begun.switches["bidirectional"]
+    with pytest.raises(InputError, match="weights: are of TASNet .* give those of a MyoTracker"):
+        learn("myotracker", folder, tmp_path / "no", budget, init=first, progress=False)

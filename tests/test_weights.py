@@ -1,5 +1,6 @@
 """Weights in files: what is saved comes back; what is broken, foreign or code is refused."""
 
+import dataclasses
 import json
 import pickle
 import struct
@@ -223,3 +224,12 @@ def test_a_card_is_shown(saved):
     assert result.exit_code == 0 and json.loads(result.stdout)["step"] == 3
     result = CliRunner().invoke(cli.app, ["weights", "card", "speckle"])
     assert result.exit_code == 2 and "weights: are none" in result.stderr
+
+
+def test_what_starts_from_published_weights_keeps_their_layout(tmp_path):
+    off = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding"), False)
+    path = weights.save(TASNet(TINY, **off, official=True), tmp_path / "official.safetensors")
+    begun = weights.begin_from(TASNet(TINY), path)
+    assert begun.switches == dict.fromkeys((*off, "official"), True)
+    with pytest.raises(InputError, match="are of TASNet .* give those of a TASNet of the same"):
+        weights.begin_from(TASNet(dataclasses.replace(TINY, heads=1)), path)

@@ -32,6 +32,14 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Of training, if not the profile's.")
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights to start from, as this command or `tas weights import` wrote them; "
+            "random ones, if none are given.",
+        ),
+    ] = None,
     seed: Seed = 0,
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where it runs.")] = "cpu",
     quiet: Quiet = False,
@@ -50,7 +58,7 @@ def train(
     from tas_lib.training import profile as budget
 
     chosen = budget(profile, steps=steps)
-    best = learn(tracker, data, out, chosen, preset, seed, device, progress=not quiet)
+    best = learn(tracker, data, out, chosen, preset, seed, device, init, progress=not quiet)
     if not quiet:
         typer.echo(f"{tracker}, {preset}, seed {seed}: validation MTE {best:.2f} mm")
         typer.echo(f"wrote {out / 'best.safetensors'}")

@@ -80,6 +80,26 @@ def load(path: str | Path) -> nn.Module:
     return network
 
 
+def begin_from(network: nn.Module, path: str | Path) -> nn.Module:
+    """A network like `network` that starts from the weights in a file of another one of its kind.
+
+    Switches may differ: a part that only the new network has stays as it was drawn, one that only
+    the old one has is left out; how features and tokens are laid out (`official`) goes with the
+    weights. Raises InputError where kind or sizes differ.
+    """
+    old = load(path)
+    if describe(old)["name"] != describe(network)["name"] or old.sizes != network.sizes:
+        problem = f"are of {type(old).__name__} {asdict(old.sizes)}"
+        remedy = f"give those of a {type(network).__name__} of the same sizes, {network.sizes}"
+        raise InputError(path, "weights", problem, remedy)
+    tensors, switches = network.state_dict(), getattr(network, "switches", {})
+    if "official" in switches:
+        switches = switches | {"official": old.switches["official"]}
+    new = type(network)(network.sizes, **switches)
+    new.load_state_dict(tensors | {k: v for k, v in old.state_dict().items() if k in tensors})
+    return new
+
+
 def import_official(path: str | Path) -> tasnet.TASNet:
     """A published checkpoint of CoTracker 1 as a network: TAS-Net with its three switches off.
 
