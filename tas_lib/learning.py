@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from tas_lib import ranks
 from tas_lib.collection import digest, manifest_of
 from tas_lib.errors import InputError
 from tas_lib.samples import Sequence, load
@@ -38,7 +39,8 @@ def learn(
     """Train the network of a name and size on the collection in `data` -> validation MTE [mm].
 
     Initial weights, order and variation of the examples follow from `seed`; or the weights are at
-    first those in the file `init`, see `weights.begin_from`. Raises InputError.
+    first those in the file `init`, see `weights.begin_from`. Under `torchrun` every process sees an
+    example a step; one learns the error, others infinity. Raises InputError.
     """
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise InputError("train", "device", f"{device} is not there", "use cpu")
@@ -52,14 +54,15 @@ def learn(
     net = network(tracker, preset)
     if init is not None:
         net = begin_from(net, init)
-    net = net.to(device)
     for seq in (*learning, *judging):
         _check(seq, net.least[1])
     about = {"tracker": tracker, "preset": preset, "pixel": PIXEL, "device": device}
     about |= {"sequences": len(learning), "data": _named(data)}
     if init is not None:
         about["init"] = {"sha256": digest(Path(init)), **card(init)}
-    return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
+    with ranks.together(device) as place:
+        net = net.to(place)
+        return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
 
 
 def _check(seq: Sequence, least: int) -> None:

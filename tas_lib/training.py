@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import time
 from collections.abc import Sequence as Many
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from tas_lib import ranks
 from tas_lib.errors import InputError
 from tas_lib.provenance import facts
 from tas_lib.recording import replacing
@@ -91,18 +93,18 @@ def train(
     decay = budget.weight_decay
     optimiser = torch.optim.AdamW(network.parameters(), budget.rate, weight_decay=decay, eps=1e-8)
     run = {"budget": asdict(budget), "seed": seed, "network": weights.describe(network)}
-    run |= {"threads": torch.get_num_threads(), **(about or {})}
+    run |= {"threads": torch.get_num_threads(), "ranks": ranks.size(), **(about or {})}
     step, best, spent = _resume(folder, network, optimiser, run)
-    losses, started = [], time.perf_counter() - spent
+    losses, started, first = [], time.perf_counter() - spent, ranks.rank() == 0
     with (
-        (folder / "log.csv").open("a", newline="") as file,
-        tqdm(total=budget.steps, initial=step, unit="step", disable=not progress) as bar,
+        (folder / "log.csv" if first else Path(os.devnull)).open("a", newline="") as file,
+        tqdm(total=budget.steps, initial=step, disable=not (progress and first)) as bar,
     ):
         log = csv.writer(file)
         if not step:
             log.writerow(COLUMNS)
         while step < budget.steps:
-            rng = np.random.default_rng([seed, step])
+            rng = np.random.default_rng([seed, step, *[ranks.rank()] * (ranks.size() > 1)])
             torch.manual_seed(int(rng.integers(2**62)))
             now = rate(step, budget)
             for group in optimiser.param_groups:
@@ -110,7 +112,7 @@ def train(
             loss = _step(network, optimiser, training, budget, rng, device)
             losses.append(loss)
             step, error = step + 1, None
-            if step % budget.validate_every == 0 or step == budget.steps:
+            if first and (step % budget.validate_every == 0 or step == budget.steps):
                 error = validate(network, validation)
             if not (np.isfinite(loss) and (error is None or np.isfinite(error))):
                 problem = f"is {loss} at step {step}, the validation error {error}"
@@ -146,6 +148,7 @@ def _step(network, optimiser, training, budget, rng, device) -> float:
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         loss = network.loss(sample)
     loss.backward()
+    ranks.average_gradients(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)
     optimiser.step()
     return loss.item()
@@ -179,7 +182,8 @@ def _resume(folder: Path, network, optimiser, run: dict[str, Any]) -> tuple[int,
     """Step, least error and seconds so far; weights and moments are put back."""
     path = folder / "last.safetensors"
     if not path.exists():
-        (folder / "log.csv").unlink(missing_ok=True)
+        if not ranks.rank():
+            (folder / "log.csv").unlink(missing_ok=True)
         return 0, float("inf"), 0.0
     try:
         with safe_open(path, "pt") as file:
@@ -199,6 +203,8 @@ def _resume(folder: Path, network, optimiser, run: dict[str, Any]) -> tuple[int,
         if key != "weights":
             value = moment if key == "step" else moment.to(named[parameter].device)
             optimiser.state[named[parameter]][key] = value
+    if ranks.rank():
+        return state["step"], state["best"], state["seconds"]
     kept = [row for row in _rows(folder / "log.csv") if int(row[0]) <= state["step"]]
     with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *kept])

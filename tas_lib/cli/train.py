@@ -51,14 +51,16 @@ def train(
     the same bits.
 
     \b
-    Example:
+    Examples (the second with two GPUs, which see an example each a step):
       tas train tasnet --data d0 --out runs/tasnet-0 --seed 0
+      torchrun --nproc-per-node 2 -m tas_lib.cli train tasnet --data d0 --out runs/tasnet-paper
+      --preset paper --profile paper --device cuda
     """
     from tas_lib.learning import learn
     from tas_lib.training import profile as budget
 
     chosen = budget(profile, steps=steps)
     best = learn(tracker, data, out, chosen, preset, seed, device, init, progress=not quiet)
-    if not quiet:
+    if not quiet and best < float("inf"):  # a helper of `torchrun` judges nothing
         typer.echo(f"{tracker}, {preset}, seed {seed}: validation MTE {best:.2f} mm")
         typer.echo(f"wrote {out / 'best.safetensors'}")
