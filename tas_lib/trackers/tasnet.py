@@ -37,6 +37,7 @@ class TASNet(nn.Module):
 
     start, bidirectional, least = "es", True, (2, PAPER.least)
     progress = False  # shown while it tracks
+    rate = 5e-4  # of learning
 
     def __init__(
         self,
@@ -60,10 +61,12 @@ class TASNet(nn.Module):
         self.continuous_visibility = continuous_visibility
         self.cotracker = CoTracker(sizes, official)
         with torch.no_grad():
-            # Ours: a new network leaves points and features about as they are, and hardly hears the
-            # fast waves of displacements, with which its iterations would be chaotic.
+            # Ours: a new network leaves points and features about as they are, is not loud inside, so
+            # that a step of training changes little, and hardly hears the fast waves of
+            # displacements, with which its iterations would be chaotic.
             self.cotracker.ffeat_updater[0].weight *= 0.01
             self.cotracker.updateformer.flow_head.weight[:2] *= 0.02
+            self.cotracker.updateformer.input_transform.weight *= 0.2
             self.cotracker.updateformer.input_transform.weight[:, 2 : 2 + 4 * WAVES] *= 0.03
         self.psi = _perceptron(2, 32, 64, 128, sizes.latent) if mesh_embedding else None
 
