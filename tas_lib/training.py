@@ -3,7 +3,7 @@
     theta <- AdamW(theta, grad loss(sample)),   sample = draw(sequence, generator of [seed, step])
 
 The paper's are AdamW, the cycle, its rate, batches of one and 200,000 steps from published weights
-(section IV-C). Ours start from nothing; warm-up, weight decay and clipping are CoTracker's, and the
+(section IV-C). Ours start from nothing, each small network at the best of a few rates; warm-up, weight decay and clipping are CoTracker's, and the
 weights that are kept have the least trajectory error, where the paper's have the least loss. What a
 step does depends on seed and step alone: on the CPU, with as many threads, a run that was killed
 goes on from its last checkpoint to the same bits. A folder holds `last.safetensors` (weights,
@@ -48,7 +48,7 @@ class Budget:
 
     steps: int = 200_000
     clip: Clip = Clip()
-    rate: float = 5e-4  # highest learning rate
+    rate: float | None = 5e-4  # highest learning rate; None: the network's own
     weight_decay: float = 1e-5
     clip_norm: float = 10.0  # of the gradient
     validate_every: int = 2_000
@@ -57,7 +57,7 @@ class Budget:
 
 PROFILES = {
     "smoke": Budget(20, Clip(8, 40, 5), validate_every=10, validation=1),
-    "laptop": Budget(6_000, Clip(10, 72, 5), 1e-3, clip_norm=1.0, validate_every=500, validation=6),
+    "laptop": Budget(6_000, Clip(10, 72, 5), None, clip_norm=1.0, validate_every=500, validation=6),
     "paper": Budget(),
 }
 
@@ -89,6 +89,7 @@ def train(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    budget = replace(budget, rate=budget.rate or network.rate)
     device = next(network.parameters()).device
     decay = budget.weight_decay
     optimiser = torch.optim.AdamW(network.parameters(), budget.rate, weight_decay=decay, eps=1e-8)

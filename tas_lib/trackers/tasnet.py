@@ -61,7 +61,7 @@ class TASNet(nn.Module):
         self.continuous_visibility = continuous_visibility
         self.cotracker = CoTracker(sizes, official)
         with torch.no_grad():
-            # Ours: a new network leaves points and features about as they are, is not loud inside, so
+            # Ours: a new network leaves points and features about as they are, is quiet inside, so
             # that a step of training changes little, and hardly hears the fast waves of
             # displacements, with which its iterations would be chaotic.
             self.cotracker.ffeat_updater[0].weight *= 0.01
