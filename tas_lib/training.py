@@ -3,11 +3,12 @@
     theta <- AdamW(theta, grad loss(sample)),   sample = draw(sequence, generator of [seed, step])
 
 The paper's are AdamW, the cycle, its rate, batches of one and 200,000 steps from published weights
-(section IV-C). Ours start from nothing, each small network at the best of a few rates; warm-up, weight decay and clipping are CoTracker's, and the
-weights that are kept have the least trajectory error, where the paper's have the least loss. What a
-step does depends on seed and step alone: on the CPU, with as many threads, a run that was killed
-goes on from its last checkpoint to the same bits. A folder holds `last.safetensors` (weights,
-moments and step), `best.safetensors` (the weights with the least validation error) and `log.csv`.
+(section IV-C). Ours start from nothing, each small network at the best of a few rates; warm-up,
+weight decay and clipping are CoTracker's, and the weights that are kept have the least trajectory
+error, where the paper's have the least loss. What a step does depends on seed and step alone: on
+the CPU, with as many threads, a run that was killed goes on from its last checkpoint to the same
+bits. A folder holds `last.safetensors` (weights, moments and step), `best.safetensors` (the weights
+with the least validation error) and `log.csv`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from tas_lib.errors import InputError
 from tas_lib.trackers.losses import matching_error
-from tas_lib.trackers.myotracker import PAPER, SMALL, MyoTracker, Sizes, released
+from tas_lib.trackers.myotracker import PAPER, SMALL, MyoTracker, Sizes
 from tas_lib.trackers.tracker import Sample
 
 SIZES = Sizes(side=64, depth=2), Sizes(side=64, depth=2, iterations=2)
@@ -63,30 +63,26 @@ def test_refinement_tells_two_numbers_more_and_hears_of_features():
 
 
 @pytest.mark.parametrize("step", [(1.0, 0.0), (0.0, 1.0)])
-@pytest.mark.parametrize("transposed", [False, True])
-def test_displacements_are_x_and_y_in_nodes_of_the_square(film, step, transposed):
-    """4 of its 64 pixels an iteration, on 96 x 72 pixels; y in place of x if transposed."""
+def test_displacements_are_x_and_y_in_nodes_of_the_square(film, step):
+    """4 of its 64 pixels an iteration, on 96 x 72 pixels."""
     video, points = film
     for sizes in SIZES:
-        network = MyoTracker(sizes, transposed)
+        network = MyoTracker(sizes)
         network.updateformer.flow_head.weight.data.zero_()
         network.updateformer.flow_head.bias.data[:2] = torch.tensor(step)
         moved = follow(network, video, points) - points
-        expected = 4 * sizes.iterations * torch.tensor(step[::-1] if transposed else step)
+        expected = 4 * sizes.iterations * torch.tensor(step)
         expected = expected * torch.tensor([96, 72]) / 64
         torch.testing.assert_close(moved, expected.expand_as(moved))
 
 
-@pytest.mark.parametrize("transposed", [False, True])
-def test_features_are_read_at_x_y_and_at_the_mirror_image_if_transposed(transposed):
+def test_features_are_read_at_x_y_and_not_at_the_mirror_image():
     torch.manual_seed(2)
     for sizes in SIZES:
-        network, video = MyoTracker(sizes, transposed), torch.rand(3, 64, 64, requires_grad=True)
+        network, video = MyoTracker(sizes), torch.rand(3, 64, 64, requires_grad=True)
         network(video, torch.tensor([[48.0, 16.0]]), 0, None).points[1:].sum().backward()
         change = video.grad.abs()
         there, mirrored = change[:, 8:24, 40:56].sum(), change[:, 40:56, 8:24].sum()
-        if transposed:
-            there, mirrored = mirrored, there
         assert there > 2 * mirrored
 
 
@@ -180,16 +176,6 @@ def test_it_learns(network):
     before, after = (follow(network, video, points, 1) - points)[[0, -1]].mean(1)
     torch.testing.assert_close(before, torch.tensor([-4.0, 0.0]), atol=1.5, rtol=0)
     torch.testing.assert_close(after, torch.tensor([4.0, 0.0]), atol=1.5, rtol=0)
-
-
-def test_released_weights_load_as_they_are_or_not_at_all():
-    weights = MyoTracker().state_dict()
-    network = released(weights)
-    assert network.switches == {"transposed": True}
-    torch.testing.assert_close(network.encoder.conv1.weight, weights["encoder.conv1.weight"])
-    weights.pop("updateformer.flow_head.bias")
-    with pytest.raises(InputError, match="flow_head.bias"):
-        released(weights)
 
 
 @pytest.mark.parametrize("wrong", [{"heads": 5}, {"side": 0}, {"iterations": 1.5}])

@@ -8,9 +8,9 @@ far that is from the start, and, as in CoTracker, also updates the features.
 Nothing but the given features tells frames apart: in whatever order they come, so come the tracks,
 and points may be given in any frame. Frames are resized to a square, as in the paper.
 
-Points are [x, y] throughout: features are read at the point, the network answers with (dx, dy). The
-released weights (CC BY-NC 4.0, not for commercial use) have learnt (y, x) and read a point's
-features at its mirror image across the diagonal; `released` does as they do.
+Points are [x, y] throughout: features are read at the point, the network answers with (dx, dy).
+The published code documents (y, x), and so reads a point's features at its mirror image across the
+diagonal: a mistake that its weights have learnt, and that is not repeated here.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ PRESETS = {"paper": PAPER, "small": SMALL}
 
 
 class MyoTracker(nn.Module):
-    """316,450 parameters as published. `transposed`: x and y change places before and after it."""
+    """316,450 parameters as published."""
 
     start, bidirectional, least = "es", True, (2, 64)
     progress = False  # shown while it tracks
-    rate = 1e-3  # of learning
+    rate = 1e-3  # of learning, its authors'
 
-    def __init__(self, sizes: Sizes = SMALL, transposed: bool = False):
+    def __init__(self, sizes: Sizes = SMALL):
         super().__init__()
-        self.sizes, self.switches = sizes, {"transposed": transposed}
+        self.sizes = sizes
         width, self.refines = sizes.features, sizes.iterations > 1
         self.encoder = Encoder(1, sizes.stages[0], sizes.stages, width, width, STRIDE, PlainBlock)
         inputs = 4 * len(WAVES) + width + LEVELS * (2 * RADIUS + 1) ** 2 + 2 * self.refines
@@ -132,28 +132,15 @@ class MyoTracker(nn.Module):
         return found
 
     def _enter(self, video: Tensor, points: Tensor) -> Tensor:
-        """Points (..., 2) [x, y] in pixels of the video -> of the square, in its order."""
-        points = (points + 0.5) * self._scale(video) - 0.5
-        return points.flip(-1) if self.switches["transposed"] else points
+        """Points (..., 2) [x, y] in pixels of the video -> of the square."""
+        return (points + 0.5) * self._scale(video) - 0.5
 
     def _leave(self, video: Tensor, points: Tensor) -> Tensor:
         """The way back."""
-        points = points.flip(-1) if self.switches["transposed"] else points
         return (points + 0.5) / self._scale(video) - 0.5
 
     def _scale(self, video: Tensor) -> Tensor:
         return self.sizes.side / video.new_tensor(video.shape[:0:-1])
-
-
-def released(tensors: dict[str, Tensor]) -> MyoTracker:
-    """The network with the weights that its authors released. Raises InputError."""
-    network = MyoTracker(transposed=True)
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        remedy = "give the state dict of the published network"
-        raise InputError("MyoTracker", "weights", str(error), remedy) from error
-    return network
 
 
 class Block(nn.Module):
