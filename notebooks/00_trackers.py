@@ -207,18 +207,15 @@ pd.DataFrame(ratios, index=["TAS-Net's MTE over its", "from", "to"]).T.map("{:.2
 # By view and by disease the errors of TAS-Net and of speckle tracking are:
 
 # %% tags=["hide-input"]
-two = rows[rows.tracker.isin(["tasnet", "speckle"])]
-parts = [
-    two.assign(part=two[key]).groupby(["part", "tracker"])[["mte", "gls_error"]].mean().unstack()
-    for key in ("view", "pathology")
-]
-split = pd.concat(parts).rename(
-    columns=TITLES | {"mte": "MTE (mm)", "gls_error": "|GLS error| (points)"}
-)
-split.insert(
-    0, "recordings", [len(two[(two.view == k) | (two.pathology == k)]) // 2 for k in split.index]
-)
-split.index.name = split.columns.names = None
+split = {}
+for key in ("view", "pathology"):
+    for part, some in rows.groupby(key):
+        split[part] = {"recordings": some.file.nunique()} | {
+            f"{TITLES[name]}: {title}": some[some.tracker == name][column].mean()
+            for name in ("tasnet", "speckle")
+            for column, title in (("mte", "MTE (mm)"), ("gls_error", "|GLS error| (points)"))
+        }
+split = pd.DataFrame(split).T.astype({"recordings": int})
 split.style.format("{:.2f}", subset=split.columns[1:])
 
 # %% tags=["remove-cell"]
@@ -296,12 +293,10 @@ themed(draw, "Three frames of the real clip with the wall as tracked by two trac
 # %% tags=["hide-input"]
 film_player(
     {
-        TITLES[name]: beat.drop_vars("mesh").assign(
-            mesh=tracked[name].tracks, correlation=tracked[name].visibility.clip(0, 1)
-        )
+        TITLES[name]: beat.drop_vars("mesh").merge(tracked[name], combine_attrs="override")
         for name in ("tasnet", "speckle")
     },
-    quantity="correlation",
+    quantity="visibility",
     alt="the real clip with the wall as TAS-Net and speckle tracking follow it",
 )
 

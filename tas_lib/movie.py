@@ -26,7 +26,7 @@ def write_movie(
 
     clip: a recording, or recordings of the same times and height, shown abreast; played in real
     time even if frames were dropped, at the rate of the median time step.
-    draw_mesh: draw the recordings' endocardium, centreline and epicardium.
+    draw_mesh: draw the recordings' endocardium, centreline and epicardium: see `wall`.
     Raises InputError; nothing half-written stays.
     """
     path = Path(path)
@@ -45,9 +45,14 @@ def write_movie(
     return path
 
 
+def wall(ds: xr.Dataset) -> xr.DataArray | None:
+    """What is drawn as a recording's mesh: its `tracks`, where a tracker followed it, or `mesh`."""
+    return ds.get("tracks", ds.get("mesh"))
+
+
 def _images(ds: xr.Dataset, path: Path, draw_mesh: bool) -> list[Image.Image]:
     """One image with square pixels per frame of the recording."""
-    if draw_mesh and "mesh" not in ds:
+    if draw_mesh and wall(ds) is None:
         raise InputError(path, "mesh", "the recording has none", "add one, or set draw_mesh=False")
     x, z = ds["x"].values, ds["z"].values
     pitch = (z[-1] - z[0]) / (z.size - 1)
@@ -56,7 +61,7 @@ def _images(ds: xr.Dataset, path: Path, draw_mesh: bool) -> list[Image.Image]:
     images = [Image.fromarray(frame).resize(size) for frame in levels]
     if draw_mesh:
         images = [image.convert("RGB") for image in images]
-        pixels = (ds["mesh"].values - (x[0], z[0])) / pitch
+        pixels = (wall(ds).values - (x[0], z[0])) / pitch
         for image, mesh in zip(images, pixels, strict=True):
             draw = ImageDraw.Draw(image)
             lines = mesh[:, 0], centreline(mesh), mesh[:, -1]

@@ -22,7 +22,7 @@ from PIL import Image
 
 from tas_lib.errors import InputError
 from tas_lib.figures import BRIGHTEN
-from tas_lib.movie import COLOURS
+from tas_lib.movie import COLOURS, wall
 from tas_lib.recording import DIMS, validate
 
 # Viridis without its darkest part, which would drown in a B-mode image; one digit of base 32 each.
@@ -65,7 +65,7 @@ def film_player(
 ) -> HTML:
     """Show recordings of the same times side by side; they play in step, never by themselves.
 
-    films: title -> recording; where it has a mesh, a checkbox draws it, and `ed_frame` and
+    films: title -> recording; where it has a mesh or `tracks`, a checkbox draws it; `ed_frame` and
         `es_frame` of the first film are marked on the slider.
     quantity: variables in [0, 1] that the reader may lay over the films: at the mesh's points
         (time, longitudinal, radial), as "correlation", or as a map (time, z, x), as "coherence".
@@ -134,7 +134,7 @@ def _check(films: dict[str, xr.Dataset], quantities: list[str]) -> None:
             if ds[name].dims not in (DIMS["correlation"], DIMS["coherence"]):
                 problem = f"has dimensions {ds[name].dims}"
                 raise InputError("film player", name, problem, "choose a map or values of points")
-            if ds[name].dims == DIMS["correlation"] and "mesh" not in ds:
+            if ds[name].dims == DIMS["correlation"] and wall(ds) is None:
                 remedy = f"add the one on which {name} was measured"
                 raise InputError("film player", "mesh", "is missing", remedy)
 
@@ -158,10 +158,10 @@ def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
             film["maps"][name] = _sprite(maps, (width // 2, height // 2), columns)
         else:
             film["points"][name] = "".join(DIGITS[k] for k in _levels(ds[name].values).flat)
-    if "mesh" not in ds:
+    if wall(ds) is None:
         return film, width, None
     corner = np.array([x[cols[0]], z[rows[0]]]) - pitch / 2
-    tenths = np.rint(10 * (ds["mesh"].values - corner) / extent * (width, height)).astype(int)
+    tenths = np.rint(10 * (wall(ds).values - corner) / extent * (width, height)).astype(int)
     across = tenths.shape[2]
     mesh = {
         "shape": tenths.shape[1:3],

@@ -204,3 +204,13 @@ def test_faults_are_named(clip):
     for films, quantity, message in [*faults, ({"a": bare}, "correlation", "mesh: is missing")]:
         with pytest.raises(InputError, match=message):
             film_player(films, quantity=quantity, alt="wall")
+
+
+def test_tracks_are_drawn_even_where_they_fold(moving_clip):
+    """A tracker may turn cells over; its film must show that."""
+    ds = moving_clip(np.zeros((3, 2)))
+    folded = ds.mesh.copy(deep=True)
+    folded[2, 3, 0] = folded[2, 6, 2]
+    tracked = ds.drop_vars("mesh").assign(tracks=folded, visibility=0.5 * ds.correlation)
+    html = film_player({"tracked": tracked}, quantity="visibility", alt="a wall").data
+    assert html != film_player({"tracked": ds}, alt="a wall").data and "checkbox" in html

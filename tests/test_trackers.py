@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tas_lib.errors import InputError
+from tas_lib.templates import default_template
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import Learned, Prediction, canvas, mesh_grid, track
 
@@ -108,6 +109,16 @@ def test_bad_input_is_refused_with_its_reason(clip, moving_clip, name):
     if who.start == "es":
         with pytest.raises(InputError, match="es_frame: is missing"):
             track(unnamed, mesh, who)
+
+
+@every
+def test_in_a_still_film_nothing_moves(name):
+    """A frame of the real clip, again and again, before trackers as they ship."""
+    beat, who = default_template(), registry.get(name)
+    still = beat.isel(time=[beat.attrs["es_frame"]] * 16).assign_coords(time=beat.time[:16])
+    mesh = still.mesh.values[0]
+    away = track(still, mesh, who, 8 if who.start == "es" else 0).tracks.values - mesh
+    assert np.linalg.norm(away, axis=-1).mean(axis=(1, 2)).max() < 0.2e-3
 
 
 def test_what_is_too_short_or_too_small_is_refused(clip):

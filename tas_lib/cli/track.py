@@ -71,7 +71,7 @@ def track(
     with recording.replacing(targets[1]) as temporary:
         curves.to_csv(temporary, float_format="%.4f")
     _draw(targets[2], curves, tracker)
-    write_movie(targets[3], tracked.assign(mesh=tracked.tracks), draw_mesh=True)
+    write_movie(targets[3], tracked, draw_mesh=True)
     if not quiet:
         typer.echo(
             f"{tracker}: {beat.sizes['time']} frames in {perf_counter() - start:.0f} s; "
