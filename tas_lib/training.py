@@ -59,6 +59,9 @@ class Budget:
 PROFILES = {
     "smoke": Budget(20, Clip(8, 40, 5), validate_every=10, validation=1),
     "laptop": Budget(6_000, Clip(10, 72, 5), None, clip_norm=1.0, validate_every=500, validation=6),
+    "long": Budget(
+        3_000, Clip(24, 40, 9), 3e-4, clip_norm=1.0, validate_every=250, validation=6
+    ),  # from laptop's weights: several windows a clip
     "paper": Budget(),
 }
 
