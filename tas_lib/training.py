@@ -50,6 +50,7 @@ class Budget:
     steps: int = 200_000
     clip: Clip = Clip()
     rate: float | None = 5e-4  # highest learning rate; None: the network's own
+    matching: int = 0  # first steps, in which encoders alone learn: see `losses`
     weight_decay: float = 1e-5
     clip_norm: float = 10.0  # of the gradient
     validate_every: int = 2_000
@@ -58,7 +59,9 @@ class Budget:
 
 PROFILES = {
     "smoke": Budget(20, Clip(8, 40, 5), validate_every=10, validation=1),
-    "laptop": Budget(6_000, Clip(10, 72, 5), None, clip_norm=1.0, validate_every=500, validation=6),
+    "laptop": Budget(
+        6_000, Clip(10, 72, 5), None, 1_000, clip_norm=1.0, validate_every=500, validation=6
+    ),
     "long": Budget(
         3_000, Clip(24, 40, 9), 3e-4, clip_norm=1.0, validate_every=250, validation=6
     ),  # from laptop's weights: several windows a clip
@@ -114,7 +117,8 @@ def train(
             now = rate(step, budget)
             for group in optimiser.param_groups:
                 group["lr"] = now
-            loss = _step(network, optimiser, training, budget, rng, device)
+            of = network.matching if step < budget.matching else network.loss
+            loss = _step(network, of, optimiser, training, budget, rng, device)
             losses.append(loss)
             step, error = step + 1, None
             if first and (step % budget.validate_every == 0 or step == budget.steps):
@@ -143,7 +147,7 @@ def train(
     return best
 
 
-def _step(network, optimiser, training, budget, rng, device) -> float:
+def _step(network, of, optimiser, training, budget, rng, device) -> float:
     """One step of the optimiser -> loss of its example."""
     network.train()
     optimiser.zero_grad(set_to_none=True)
@@ -151,7 +155,7 @@ def _step(network, optimiser, training, budget, rng, device) -> float:
     sample = draw(chosen, budget.clip, rng, any_start=network.start == "es")
     sample = Sample(*(v.to(device) if isinstance(v, Tensor) else v for v in sample))
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        loss = network.loss(sample)
+        loss = of(sample)
     loss.backward()
     ranks.average_gradients(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)

@@ -88,15 +88,18 @@ class EchoTracker(nn.Module):
 
         And matching, on both sizes of maps (`losses`).
         """
-        maps = self.encode(sample.video)
+        maps, matching = self._matched(sample)
         found = self.track(sample.video, *maps, sample.tracks[0])
-        matching = [
-            matching_error(m, sample.tracks / stride, 0)
-            for m, stride in zip(maps, (COARSE, FINE), strict=True)
-        ]
-        return discounted([(points - sample.tracks).abs().mean() for points in found]) + sum(
-            matching
-        )
+        return matching + discounted([(points - sample.tracks).abs().mean() for points in found])
+
+    def matching(self, sample: Sample) -> Tensor:
+        """That part of the loss which the encoders alone make."""
+        return self._matched(sample)[1]
+
+    def _matched(self, sample: Sample) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        maps = self.encode(sample.video)
+        pairs = zip(maps, (COARSE, FINE), strict=True)
+        return maps, sum(matching_error(m, sample.tracks / stride, 0) for m, stride in pairs)
 
     def encode(self, video: Tensor) -> tuple[Tensor, Tensor]:
         """Coarse and fine maps of a video (T, H, W)."""

@@ -96,12 +96,21 @@ class MyoTracker(nn.Module):
 
         Discounted over iterations; and matching (`losses`).
         """
-        tracks, maps = self._enter(sample.video, sample.tracks), self.encode(sample.video)
+        tracks = self._enter(sample.video, sample.tracks)
+        maps, matching = self._matched(sample, tracks)
         found = self.track(maps, tracks[sample.frame], sample.frame)
         errors = [path - tracks for path in found]
-        return matching_error(maps, tracks / STRIDE - SHIFT, sample.frame) + discounted(
+        return matching + discounted(
             [0.75 * e.abs().mean() + 0.25 * e.diff(dim=0).abs().mean() for e in errors]
         )
+
+    def matching(self, sample: Sample) -> Tensor:
+        """That part of the loss which the encoder alone makes."""
+        return self._matched(sample, self._enter(sample.video, sample.tracks))[1]
+
+    def _matched(self, sample: Sample, tracks: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.encode(sample.video)
+        return maps, matching_error(maps, tracks / STRIDE - SHIFT, sample.frame)
 
     def encode(self, video: Tensor) -> Tensor:
         """Maps (T, features, side / STRIDE, side / STRIDE)."""

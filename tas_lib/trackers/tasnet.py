@@ -90,7 +90,7 @@ class TASNet(nn.Module):
     def loss(self, sample: Sample) -> Tensor:
         """Mean over windows of path [px] + VISIBILITY_WEIGHT x visibility, + matching: `losses`."""
         points, errors = sample.tracks[sample.frame], []
-        maps = self.cotracker.encode(sample.video[:, None])
+        maps, matching = self._matched(sample)
         for film, windows in self._runs(maps, points, sample.frame, sample.grid):
             for first, _, path, logits in windows:
                 frames = film[first : first + len(logits)]
@@ -98,8 +98,15 @@ class TASNet(nn.Module):
                 of_path = path_error(path[:, :size], sample.tracks[frames])
                 of_visibility = self._visibility_error(logits[:size], sample.correlation[frames])
                 errors.append(of_path + VISIBILITY_WEIGHT * of_visibility)
-        matching = matching_error(maps, sample.tracks / self.sizes.stride, sample.frame)
         return torch.stack(errors).mean() + matching
+
+    def matching(self, sample: Sample) -> Tensor:
+        """That part of the loss which the encoder alone makes."""
+        return self._matched(sample)[1]
+
+    def _matched(self, sample: Sample) -> tuple[Tensor, Tensor]:
+        maps = self.cotracker.encode(sample.video[:, None])
+        return maps, matching_error(maps, sample.tracks / self.sizes.stride, sample.frame)
 
     def _runs(
         self,
