@@ -1,5 +1,7 @@
 """CoTracker: the published table of parameters, look-ups by definition, and symmetries."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -80,8 +82,8 @@ def test_parameters_are_the_published_ones():
 def test_the_small_size_is_small():
     with torch.device("meta"):
         count = sum(p.numel() for p in CoTracker(SMALL).parameters())
-    assert 0.8e6 < count < 1.0e6
-    assert SMALL.window == PAPER.window and SMALL.token == 392
+    assert 0.7e6 < count < 1.0e6
+    assert SMALL.window == PAPER.window and SMALL.token == 376
 
 
 @pytest.mark.parametrize(
@@ -238,7 +240,7 @@ def test_features_go_with_the_image():
     whole frame. Features at the content correlate by 0.998 where they should be found, by less than
     0.78 a node or more from there.
     """
-    net = network(sizes=SMALL)
+    net = network(sizes=dataclasses.replace(SMALL, stride=4))
     video = torch.zeros(1, 1, 256, 256)
     video[..., 96:160, 96:160] = film(1)
     here = net.encode(video)[0, :, 28:36, 28:36]

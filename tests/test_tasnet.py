@@ -56,7 +56,7 @@ def test_presets_are_cotracker_s_and_a_perceptron():
     assert psi == 3 * 32 + 33 * 64 + 65 * 128 + 129 * 128
     assert sum(p.numel() for p in net.parameters()) == 24_149_859 + psi
     assert PRESETS["paper"] == PAPER
-    assert 0.85e6 < sum(p.numel() for p in TASNet(PRESETS["small"]).parameters()) < 1e6
+    assert 0.7e6 < sum(p.numel() for p in TASNet(PRESETS["small"]).parameters()) < 1e6
 
 
 @pytest.mark.parametrize("switches", list(product([False, True], repeat=3)))
@@ -230,7 +230,7 @@ def test_early_stop_ends_where_nothing_moves(monkeypatch):
 def test_it_learns_a_drift():
     net, s = network(), sample(8, 0)
     optimiser = torch.optim.Adam(net.parameters(), 3e-3)
-    for _ in range(40):
+    for _ in range(100):
         optimiser.zero_grad()
         net.loss(s).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
