@@ -14,7 +14,7 @@
 # (sec-trackers)=
 # # Trackers
 #
-# *TAS-Net and what it is compared with, behind one interface: how each works, how they were trained, how far they err on virtual patients, and what they cost.*
+# *TAS-Net and what it is compared with, behind one interface: how each works, how they were trained, how far they err on virtual patients, and what they do on a real clip.*
 #
 # A tracker is given a film and the mesh of the wall in one frame, and says where each of its points is in all
 # others. From its tracks come strain and everything after it. The paper compares three networks; here are these, the
@@ -334,28 +334,7 @@ def draw():
 themed(draw, "Global longitudinal strain of the real clip by several trackers")
 
 # %% [markdown]
-# ## What they cost
-#
-# Time a frame of 256 × 256 pixels with 180 points, in films of 24 and 64 frames, and beside it the least time that the
-# counted operations would take at the rate at which this machine multiplies large matrices ({glue:text}`rate:.0f` GFLOP/s on
-# {glue:text}`cores` cores). Archived run of `{glue:text}`bench_command:s`` (commit {glue:text}`bench_commit:s`, {glue:text}`bench_date:s`,
-# {glue:text}`bench_device:s`), with random weights, on which time doesn't depend.
-
-# %% tags=["hide-input"]
-bench = json.loads(Path("archive/bench_trackers.json").read_text())
-glue("rate", bench["matrix_gflops"])
-glue("cores", bench["cores"])
-for key in ("command", "commit", "date", "device"):
-    glue(f"bench_{key}", bench[key])
-cost = pd.DataFrame(bench["trackers"]).replace({"tracker": TITLES})
-cost = cost.pivot_table(
-    ["ms_per_frame", "floor_ms_per_frame", "peak_mb"], ["tracker", "preset"], "frames", sort=False
-)
-cost.columns = [
-    f"{ {'ms_per_frame': 'ms a frame', 'floor_ms_per_frame': 'least', 'peak_mb': 'peak memory (MB)'}[key] }, {n} frames"
-    for key, n in cost.columns
-]
-cost.style.format("{:.0f}")
+# `tas bench trackers` measures what they cost on your machine.
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "00_trackers")

@@ -34,13 +34,15 @@ def learn(
     device: str = "cpu",
     init: str | Path | None = None,
     *,
+    command: str | None = None,
     progress: bool = True,
 ) -> float:
     """Train the network of a name and size on the collection in `data` -> validation MTE [mm].
 
     Initial weights, order and variation of the examples follow from `seed`; or the weights are at
     first those in the file `init`, see `weights.begin_from`. Under `torchrun` every process sees an
-    example a step; one learns the error, others infinity. Raises InputError.
+    example a step; one learns the error, others infinity. The weights' card tells the `command`, if
+    there was one. Raises InputError.
     """
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise InputError("train", "device", f"{device} is not there", "use cpu")
@@ -56,7 +58,13 @@ def learn(
         net = begin_from(net, init)
     for seq in (*learning, *judging):
         _check(seq, net.least[1])
-    about = {"tracker": tracker, "preset": preset, "pixel": PIXEL, "device": device}
+    about = {
+        "command": command,
+        "tracker": tracker,
+        "preset": preset,
+        "pixel": PIXEL,
+        "device": device,
+    }
     about |= {"sequences": len(learning), "data": _named(data)}
     if init is not None:
         about["init"] = {"sha256": digest(Path(init)), **card(init)}

@@ -11,6 +11,7 @@ from tas_lib.trackers.tracker import Learned, Prediction, canvas, mesh_grid, tra
 
 SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 every = pytest.mark.parametrize("name", registry.NAMES)
+READY = [n for n in registry.NAMES if n == "speckle" or registry.weights_of(n).is_file()]
 learned = pytest.mark.parametrize("name", registry.NETWORKS)
 
 
@@ -111,7 +112,7 @@ def test_bad_input_is_refused_with_its_reason(clip, moving_clip, name):
             track(unnamed, mesh, who)
 
 
-@every
+@pytest.mark.parametrize("name", READY)
 def test_in_a_still_film_nothing_moves(name):
     """A frame of the real clip, again and again, before trackers as they ship."""
     beat, who = default_template(), registry.get(name)

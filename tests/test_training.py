@@ -175,7 +175,7 @@ def test_every_network_learns_and_comes_back_as_a_tracker(folder, tmp_path, name
 def test_walls_too_small_for_the_network_are_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(learning, "ROOM", 5e-3)
     with pytest.raises(InputError, match=r"mesh: and 5 mm around it are 48 x 80 px; .* 64 a side"):
-        learn("tasnet", folder, tmp_path / "run", Budget(1), progress=False)
+        learn("myotracker", folder, tmp_path / "run", Budget(1), progress=False)
 
 
 def test_other_data_are_another_run(folder, tmp_path, moving_clip):

@@ -61,7 +61,13 @@ def train(
     from tas_lib.training import profile as budget
 
     chosen = budget(profile, steps=steps)
-    best = learn(tracker, data, out, chosen, preset, seed, device, init, progress=not quiet)
+    words = f"{tracker} --data DIR --out DIR --profile {profile} --preset {preset} --seed {seed}"
+    words += f" --steps {steps}" * (steps is not None) + " --init FILE" * (init is not None)
+    best = learn(
+        *(tracker, data, out, chosen, preset, seed, device, init),
+        command=f"tas train {words} --device {device}",
+        progress=not quiet,
+    )
     if not quiet and best < float("inf"):  # a helper of `torchrun` judges nothing
         typer.echo(f"{tracker}, {preset}, seed {seed}: validation MTE {best:.2f} mm")
         typer.echo(f"wrote {out / 'best.safetensors'}")
