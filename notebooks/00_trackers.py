@@ -76,9 +76,8 @@ READY = [name for name in TITLES if name in TRAINED or name not in LEARNED]
 # point was at first. **EchoTracker** {cite:p}`azad2024` follows each point alone, at first coarsely in whole frames, then
 # finely around the path found, from the first frame on.
 #
-# **Speckle tracking** compares blocks: normalised cross-correlation with subpixel peaks, both from frame to
-# frame and against end-systole, forwards and backwards; what doesn't agree counts less, the mesh is kept smooth in
-# space and time, and over a whole beat its drift is taken out. It has nothing to learn. Its constants were tuned on ten virtual
+# **Speckle tracking** compares blocks: normalised cross-correlation with subpixel peaks, of each frame with three
+# before it, there and back; what doesn't agree counts less, the mesh is kept smooth, and over a whole beat its drift is taken out. It has nothing to learn. Its constants were tuned on ten virtual
 # recordings that appear nowhere else.
 #
 # All but the last come in two sizes: `paper`, as published, and `small`, made to be trained on two CPU cores.
@@ -110,8 +109,9 @@ golden.map("{:.0e}".format)
 # {glue:text}`strategy:s` on virtual template patients, none of whom is in any evaluation; geometry and grey levels are varied.
 # The weights with the least error on patients kept apart are shipped. These networks start from nothing, where the paper's start from published
 # weights; so that they find out that speckle is what matters, one term of ours is in every network's loss: the feature of a point must
-# be found again at its true place in every other frame. A network trained without it for 400 steps was no
-# better than one that says that nothing moves.
+# be found again at its true place in every other frame. Without it, 400 steps of training brought TAS-Net
+# hardly nearer to the truth than saying that nothing moves. Its last 1,500 steps here are a second round, of long clips,
+# from the best weights of the first.
 
 # %% tags=["hide-input"]
 cards = {name: weights.card(registry.weights_of(name)) for name in TRAINED}
@@ -159,8 +159,7 @@ pd.DataFrame(
 # ## How far they err: virtual patients they never saw
 #
 # {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients of HUNT-A, three views each, followed by every tracker from the true
-# mesh: at end-systole, or in the first frame for those that only look ahead. The archived run of
-# `{glue:text}`command:s`` (commit {glue:text}`commit:s`, {glue:text}`date:s`). Mean trajectory error (MTE) is the mean distance of all
+# mesh: at end-systole, or in the first frame for those that only look ahead. An archived run: {glue:text}`command:s` (commit {glue:text}`commit:s`, {glue:text}`date:s`). Mean trajectory error (MTE) is the mean distance of all
 # points from where they truly are; GLS error that of peak strain. Intervals: 95 %, patients drawn again 4,000 times. *Folds*:
 # recordings in which a triangle of the mesh turns over.
 
