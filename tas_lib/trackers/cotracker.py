@@ -67,7 +67,7 @@ class Sizes:
 
 
 PAPER = Sizes()  # 24,149,859 parameters
-SMALL = Sizes(1, 16, (16, 16, 24, 24), 32, 48, 96, 4, 3, 3, stride=2)  # 797,507: for CPU cores
+SMALL = Sizes(1, 16, (16, 24, 32, 32), 64, 64, 96, 4, 3, 3)  # 884,475: trains on a CPU core
 
 
 class Start(NamedTuple):
