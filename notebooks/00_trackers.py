@@ -109,15 +109,16 @@ golden.map("{:.0e}".format)
 # {glue:text}`strategy:s` on virtual template patients, none of whom is in any evaluation; geometry and grey levels are varied.
 # The weights with the least error on patients kept apart are shipped. These networks start from nothing, where the paper's start from published
 # weights; so that they find out that speckle is what matters, one term of ours is in every network's loss: the feature of a point must
-# be found again at its true place in every other frame. Without it, 400 steps of training brought TAS-Net
-# hardly nearer to the truth than saying that nothing moves. Its last 1,500 steps here are a second round, of long clips,
-# from the best weights of the first.
+# be found again at its true place in every other frame. TAS-Net's last {glue:text}`second:,` steps are a
+# second round, of clips of up to {glue:text}`long` frames, from the best weights of the first.
 
 # %% tags=["hide-input"]
 cards = {name: weights.card(registry.weights_of(name)) for name in TRAINED}
 logs = {name: pd.read_csv(registry.weights_of(name).with_suffix(".csv")) for name in TRAINED}
 card = cards["tasnet"]
 glue("sequences", card["sequences"])
+glue("second", card["budget"]["steps"])
+glue("long", card["budget"]["clip"]["frames"])
 glue("strategy", card["data"]["strategy"].upper())
 
 
@@ -134,7 +135,7 @@ def draw():
     return figure
 
 
-themed(draw, "Loss and validation error of four networks during training")
+themed(draw, "Loss and validation error of the networks that ship, during training")
 
 # %% tags=["hide-input"]
 pd.DataFrame(
@@ -153,14 +154,15 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# Wall time, on a machine that did other work as well. `tas weights card tasnet` shows all that a file of
+# Minutes are wall time, pauses included, on a machine that did other work as well; commit and date are those of
+# the last round. `tas weights card tasnet` shows all that a file of
 # weights says of itself.
 #
 # ## How far they err: virtual patients they never saw
 #
 # {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients of HUNT-A, three views each, followed by every tracker from the true
 # mesh: at end-systole, or in the first frame for those that only look ahead. An archived run: {glue:text}`command:s` (commit {glue:text}`commit:s`, {glue:text}`date:s`). Mean trajectory error (MTE) is the mean distance of all
-# points from where they truly are; GLS error that of peak strain. Intervals: 95 %, patients drawn again 4,000 times. *Folds*:
+# points from where they truly are; GLS error that of peak strain. Intervals: 95 %, by patients drawn again. *Folds*:
 # recordings in which a triangle of the mesh turns over.
 
 # %% tags=["hide-input"]
@@ -209,7 +211,7 @@ glue("verdict", ", ".join(verdicts))
 # %% [markdown]
 # So in this round of training TAS-Net's error is {glue:text}`verdict:s`. The goals that we set ourselves
 # are at most 0.8 of speckle tracking's and 0.9 of MyoTracker's, and a GLS error of at most 1.5 points
-# (TAS-Net: {glue:text}`gls_tasnet:.2f`). These networks have seen little: an hour of one CPU core each, of
+# (TAS-Net: {glue:text}`gls_tasnet:.2f`). These networks were trained on one CPU core each, for the minutes told above, on
 # films whose motion comes from coarse meshes; the refinement in rounds, which the paper adds, is still to come.
 
 # %% tags=["hide-input"]
@@ -285,7 +287,7 @@ pd.DataFrame(
 # A tracker that never moves would have the first two numbers zero, hence the third: how long a way a point goes.
 # The walls that were drawn at end-diastole, by hand and to {glue:text}`drawn:.1f` mm, give another check.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip, tracked from the wall drawn at end-systole: at end-diastole before and after it, and at end-systole. What the network never saw is a real film.", "name": "fig-tracked"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip, tracked from the wall drawn at end-systole: at end-diastole before and after it, and at end-systole. The network never saw a real film before.", "name": "fig-tracked"}}
 glue("drawn", beat.attrs["mesh_uncertainty_mm"])
 tracked = {name: track(beat, beat.mesh.values[es], follow[name], es) for name in READY}
 

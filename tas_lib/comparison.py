@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,21 @@ from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.collection import manifest_of
+from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
 from tas_lib.trackers.tracker import Tracker
 
 KNOWN = "patient", "view", "pathology"  # of a recording, beside its file
 DRAWS = 4_000
+MAKE = "make a cohort: `tas cohort`"
+
+
+def cohort_in(folder: str | Path) -> dict[str, Any]:
+    """The manifest of a cohort's folder. Raises InputError where another collection is there."""
+    manifest = manifest_of(folder, MAKE)
+    if not {"cohort", "seed"} <= manifest.keys():
+        raise InputError(folder, "cohort", "is not stated: these are no virtual patients", MAKE)
+    return manifest
 
 
 def compare(
@@ -31,9 +42,10 @@ def compare(
     Columns: file, patient, view, pathology, tracker and those of `evaluate`, segment strains as
     lists of six. Trackers start from the true mesh. Raises InputError.
     """
-    entries = manifest_of(folder, "make a cohort: `tas cohort`")["recordings"]
     rows = []
-    for entry in tqdm(entries, "evaluate", unit="recording", disable=not progress):
+    for entry in tqdm(
+        cohort_in(folder)["recordings"], "evaluate", unit="recording", disable=not progress
+    ):
         ds = recording.open(Path(folder) / entry["file"])
         about = {"file": entry["file"]} | {name: ds.attrs[name] for name in KNOWN}
         for name, tracker in trackers.items():

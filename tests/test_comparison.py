@@ -43,6 +43,14 @@ def test_a_folder_without_manifest_is_refused(tmp_path):
         compare(tmp_path, TRACKERS)
 
 
+def test_a_folder_of_other_recordings_is_refused_before_any_is_tracked(folder):
+    about = json.loads((folder / MANIFEST).read_text())
+    del about["cohort"]
+    (folder / MANIFEST).write_text(json.dumps(about))
+    with pytest.raises(InputError, match="cohort: is not stated: these are no virtual patients"):
+        compare(folder, {"none": None})
+
+
 def test_a_patient_counts_once_however_often_filmed():
     rows = [(1, "a", 0.0)] * 9 + [(2, "a", 1.0)]
     table = pd.DataFrame(rows, columns=["patient", "tracker", "mte"])

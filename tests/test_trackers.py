@@ -12,7 +12,6 @@ from tas_lib.trackers.tracker import Learned, Prediction, canvas, mesh_grid, tra
 SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 every = pytest.mark.parametrize("name", registry.NAMES)
 READY = [n for n in registry.NAMES if n == "speckle" or registry.weights_of(n).is_file()]
-learned = pytest.mark.parametrize("name", registry.NETWORKS)
 
 
 def tracker(name):

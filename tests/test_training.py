@@ -236,3 +236,15 @@ def test_training_goes_on_from_other_weights(folder, tmp_path):
     assert begun.psi[-1].weight.eq(0).all() and begun.switches["bidirectional"]
     with pytest.raises(InputError, match="weights: are of TASNet .* give those of a MyoTracker"):
         learn("myotracker", folder, tmp_path / "no", budget, init=first, progress=False)
+
+
+@pytest.mark.parametrize("name", registry.NETWORKS)
+def test_at_first_encoders_alone_learn(folder, tmp_path, name):
+    budget = Budget(2, Clip(3, 6), 1e-3, matching=2, validate_every=2, validation=1)
+    learn(name, folder, tmp_path / "run", budget, progress=False)
+    learnt = weights.load(tmp_path / "run" / "best.safetensors").state_dict()
+    torch.manual_seed(0)
+    drawn = registry.network(name).state_dict()
+    changed = {n for n in drawn if not torch.equal(drawn[n], learnt[n])}
+    encoders = {n for n in drawn if n.removeprefix("cotracker.").startswith(("fnet", "encoder"))}
+    assert changed and changed <= encoders

@@ -25,15 +25,15 @@ def evaluate(
     """Measure errors of motion and strain of trackers, started from the true walls.
 
     Prints means over the recordings: distance from the true motion, of peak GLS from the true one,
-    of a beat's end from its start, and the share of recordings in which triangles turn over.
+    the share of recordings in which triangles turn over, and seconds. The file has more.
 
     \b
     Example:
       tas cohort hunt-a --n 8 --profile paper --out hunt-a
       tas evaluate hunt-a --tracker speckle --tracker tasnet --out trackers.json
     """
-    from tas_lib.collection import digest, manifest_of
-    from tas_lib.comparison import by_patient, compare, interval
+    from tas_lib.collection import digest
+    from tas_lib.comparison import by_patient, cohort_in, compare, interval
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
     from tas_lib.trackers import registry
@@ -41,8 +41,7 @@ def evaluate(
     trackers = {name: registry.get(name) for name in tracker}
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
         table = compare(cohort, trackers, progress=not quiet)
-        made_with = manifest_of(cohort, "")
-        known = {key: made_with[key] for key in ("cohort", "seed")}
+        known = {key: cohort_in(cohort)[key] for key in ("cohort", "seed")}
         words = " ".join(f"--tracker {name}" for name in trackers)
         made = {"command": f"tas evaluate DIR {words} --out FILE", **known, **facts()}
         files = {name: registry.weights_of(name) for name in trackers}

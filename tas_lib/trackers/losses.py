@@ -4,9 +4,8 @@ path:        mean over k of 0.8^(K - k) |prediction k - truth|,   k = 1 .. K ite
 visibility:  mean over seen and mean over hidden points of log(1 + exp(-y score)),   y = +-1
 matching:    -log softmax(dot products of a point's feature with nodes around it) at the truth
 
-The published networks learn from weights or from days on a GPU. Ours start from nothing, and for
-the first thousands of steps the path alone does not tell an encoder that it should see speckle;
-matching does.
+Ours start from nothing, and the path alone teaches an encoder but slowly that it should see speckle;
+matching does so at once, and without the transformer.
 """
 
 from __future__ import annotations
