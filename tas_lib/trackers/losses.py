@@ -4,7 +4,7 @@ path:        mean over k of 0.8^(K - k) |prediction k - truth|,   k = 1 .. K ite
 visibility:  mean over seen and mean over hidden points of log(1 + exp(-y score)),   y = +-1
 matching:    -log softmax(dot products of a point's feature with nodes around it) at the truth
 
-Ours start from nothing, and the path alone teaches an encoder but slowly that it should see speckle;
+Ours start from nothing, and the path alone teaches an encoder but slowly that speckle matters;
 matching does so at once, and without the transformer.
 """
 
