@@ -1,14 +1,15 @@
-"""One loop that trains every network: AdamW, one cycle of the learning rate, validation by MTE.
+"""One loop that trains every network: one cycle of the learning rate, validation by MTE.
 
-    theta <- AdamW(theta, grad loss(sample)),   sample = draw(sequence, generator of [seed, step])
+    theta <- step(theta, grad loss(sample)),   sample = draw(sequence, generator of [seed, step])
 
-The paper's are AdamW, the cycle, its rate, batches of one and 200,000 steps from published weights
-(section IV-C). Ours start from nothing, each small network at the best of a few rates; warm-up,
-weight decay and clipping are CoTracker's, and the weights that are kept have the least trajectory
-error, where the paper's have the least loss. What a step does depends on seed and step alone: on
-the CPU, with as many threads, a run that was killed goes on from its last checkpoint to the same
-bits. A folder holds `last.safetensors` (weights, moments and step), `best.safetensors` (the weights
-with the least validation error) and `log.csv`.
+The paper's steps are AdamW's, with the cycle, its rate, batches of one and 200,000 of them from
+published weights (section IV-C). Ours start from nothing: Muon (Jordan et al. 2024, as PyTorch has
+it), which needs far fewer, moves matrices, AdamW the rest, each small network at the best of a few
+rates. Warm-up, weight decay and clipping are CoTracker's, and the weights that are kept have the
+least trajectory error, where the paper's have the least loss. What a step does depends on seed and
+step alone: on the CPU, with as many threads, a run that was killed goes on from its last checkpoint
+to the same bits. A folder holds `last.safetensors` (weights, moments and step), `best.safetensors`
+(the weights with the least validation error) and `log.csv`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from tas_lib.trackers.tracker import Sample
 
 WARM_UP = 0.05  # share of the steps
 FIRST_RATE, LAST_RATE = 0.04, 1e-4  # of the highest
+MATRIX = 16  # rows and columns at least, of what Muon moves
 LOG_EVERY = 20
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"
 
@@ -50,6 +52,7 @@ class Budget:
     steps: int = 200_000
     clip: Clip = Clip()
     rate: float | None = 5e-4  # highest learning rate; None: the network's own
+    muon: bool = False  # moves matrices; else AdamW does
     matching: int = 0  # first steps, in which encoders alone learn: see `losses`
     weight_decay: float = 1e-5
     clip_norm: float = 10.0  # of the gradient
@@ -58,12 +61,12 @@ class Budget:
 
 
 PROFILES = {
-    "smoke": Budget(20, Clip(8, 40, 5), validate_every=10, validation=1),
+    "smoke": Budget(20, Clip(8, 40, 5), None, True, validate_every=10, validation=1),
     "laptop": Budget(
-        6_000, Clip(10, 72, 5), None, 1_000, clip_norm=1.0, validate_every=500, validation=6
+        6_000, Clip(10, 72, 5), None, True, 1_000, clip_norm=1.0, validate_every=500, validation=6
     ),
     "long": Budget(
-        3_000, Clip(24, 40, 9), 3e-4, clip_norm=1.0, validate_every=250, validation=6
+        3_000, Clip(24, 40, 9), 3e-4, True, clip_norm=1.0, validate_every=250, validation=6
     ),  # from laptop's weights: several windows a clip
     "paper": Budget(),
 }
@@ -98,11 +101,10 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     budget = replace(budget, rate=budget.rate or network.rate)
     device = next(network.parameters()).device
-    decay = budget.weight_decay
-    optimiser = torch.optim.AdamW(network.parameters(), budget.rate, weight_decay=decay, eps=1e-8)
+    optimisers = _optimisers(network, budget)
     run = {"budget": asdict(budget), "seed": seed, "network": weights.describe(network)}
     run |= {"threads": torch.get_num_threads(), "ranks": ranks.size(), **(about or {})}
-    step, best, spent = _resume(folder, network, optimiser, run)
+    step, best, spent = _resume(folder, network, optimisers, run)
     losses, started, first = [], time.perf_counter() - spent, ranks.rank() == 0
     with (
         (folder / "log.csv" if first else Path(os.devnull)).open("a", newline="") as file,
@@ -115,10 +117,10 @@ def train(
             rng = np.random.default_rng([seed, step, *[ranks.rank()] * (ranks.size() > 1)])
             torch.manual_seed(int(rng.integers(2**62)))
             now = rate(step, budget)
-            for group in optimiser.param_groups:
+            for group in (group for optimiser in optimisers for group in optimiser.param_groups):
                 group["lr"] = now
             of = network.matching if step < budget.matching else network.loss
-            loss = _step(network, of, optimiser, training, budget, rng, device)
+            loss = _step(network, of, optimisers, training, budget, rng, device)
             losses.append(loss)
             step, error = step + 1, None
             if first and (step % budget.validate_every == 0 or step == budget.steps):
@@ -142,15 +144,27 @@ def train(
                 losses.clear()
             if error is not None:
                 state = {"step": step, "best": best, "seconds": spent, "run": run}
-                _checkpoint(folder, network, optimiser, state)
+                _checkpoint(folder, network, optimisers, state)
             bar.update()
     return best
 
 
-def _step(network, of, optimiser, training, budget, rng, device) -> float:
-    """One step of the optimiser -> loss of its example."""
+def _optimisers(network: torch.nn.Module, budget: Budget) -> list[torch.optim.Optimizer]:
+    muon, adamw = [], []
+    for p in network.parameters():
+        matrix = budget.muon and p.ndim == 2 and min(p.shape) >= MATRIX
+        (muon if matrix else adamw).append(p)
+    usual = {"lr": budget.rate, "weight_decay": budget.weight_decay}
+    optimisers = [torch.optim.AdamW(adamw, eps=1e-8, **usual)]
+    if muon:  # with steps as long as AdamW's, so that one rate serves both
+        optimisers.append(torch.optim.Muon(muon, adjust_lr_fn="match_rms_adamw", **usual))
+    return optimisers
+
+
+def _step(network, of, optimisers, training, budget, rng, device) -> float:
+    """One step of the optimisers -> loss of its example."""
     network.train()
-    optimiser.zero_grad(set_to_none=True)
+    network.zero_grad(set_to_none=True)
     chosen = training[int(rng.integers(len(training)))]
     sample = draw(chosen, budget.clip, rng, any_start=network.start == "es")
     sample = Sample(*(v.to(device) if isinstance(v, Tensor) else v for v in sample))
@@ -159,7 +173,8 @@ def _step(network, of, optimiser, training, budget, rng, device) -> float:
     loss.backward()
     ranks.average_gradients(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)
-    optimiser.step()
+    for optimiser in optimisers:
+        optimiser.step()
     return loss.item()
 
 
@@ -177,17 +192,22 @@ def validate(network: torch.nn.Module, sequences: Many[Sequence]) -> float:
     return float(np.mean(errors))
 
 
-def _checkpoint(folder: Path, network, optimiser, state: dict[str, Any]) -> None:
+def _checkpoint(folder: Path, network, optimisers, state: dict[str, Any]) -> None:
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
-    names = [name for name, _ in network.named_parameters()]
-    for k, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"{key}.{names[k]}": torch.as_tensor(value) for key, value in moments.items()}
+    for name, moments in _moments(network, optimisers).items():
+        tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in moments.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with replacing(folder / "last.safetensors") as temporary:
         save_file(tensors, temporary, {"state": json.dumps(state)})
 
 
-def _resume(folder: Path, network, optimiser, run: dict[str, Any]) -> tuple[int, float, float]:
+def _moments(network, optimisers) -> dict[str, dict[str, Any]]:
+    """What the optimisers remember of each parameter; may be filled."""
+    of = {p: o.state for o in optimisers for group in o.param_groups for p in group["params"]}
+    return {name: of[p][p] for name, p in network.named_parameters()}
+
+
+def _resume(folder: Path, network, optimisers, run: dict[str, Any]) -> tuple[int, float, float]:
     """Step, least error and seconds so far; weights and moments are put back."""
     path = folder / "last.safetensors"
     if not path.exists():
@@ -205,13 +225,13 @@ def _resume(folder: Path, network, optimiser, run: dict[str, Any]) -> tuple[int,
     if other:
         problem = f"is of another run ({', '.join(other)} differ)"
         raise InputError(path, "file", problem, "name another folder")
-    named = dict(network.named_parameters())
+    named, moments = dict(network.named_parameters()), _moments(network, optimisers)
     network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("weights.")})
     for name, moment in tensors.items():
         key, _, parameter = name.partition(".")
         if key != "weights":
             value = moment if key == "step" else moment.to(named[parameter].device)
-            optimiser.state[named[parameter]][key] = value
+            moments[parameter][key] = value
     if ranks.rank():
         return state["step"], state["best"], state["seconds"]
     kept = [row for row in _rows(folder / "log.csv") if int(row[0]) <= state["step"]]

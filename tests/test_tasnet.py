@@ -19,7 +19,7 @@ OFF = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding")
 
 
 def network(seed=0, sizes=TINY, **switches):
-    """Untrained, with a mesh embedding that is not 0 any more, and points that move."""
+    """Untrained, with points that move and a mesh embedding of the size of features."""
     torch.manual_seed(seed)
     net = TASNet(sizes, **switches)
     with torch.no_grad():
@@ -112,13 +112,15 @@ def test_each_direction_sees_its_own_frames_alone():
     assert (one[:6] - other[:6]).abs().max() > 0.01
 
 
-def test_the_mesh_embedding_works_at_any_resolution_and_is_0_at_first():
+def test_published_weights_start_without_the_mesh_embedding():
     torch.manual_seed(0)
-    net, s = TASNet(TINY), sample()
+    net, s = TASNet(TINY, official=True), sample()
     calm(net.cotracker)
-    plain = predict(net, s).points
-    assert torch.equal(plain, predict(net, s, grid=1 - s.grid).points)
-    torch.nn.init.normal_(net.psi[-1].weight)
+    assert torch.equal(predict(net, s).points, predict(net, s, grid=1 - s.grid).points)
+
+
+def test_the_mesh_embedding_works_at_any_resolution():
+    net, s = network(), sample()
     assert (predict(net, s).points - predict(net, s, grid=1 - s.grid).points).abs().max() > 1e-4
     for shape in ((2, 2), (9, 4), (36, 5)):
         grid = mesh_grid(*shape)

@@ -24,7 +24,7 @@ from tas_lib.training import Budget, rate, train
 
 TINY = Sizes(1, 4, (4, 4, 4, 4), 8, 8, 8, 2, 1, 1, window=4, iterations=2)
 SHIFTS = 1e-3 * np.stack([3 * np.sin(np.arange(8)), np.cos(np.arange(8))], -1)
-BUDGET = Budget(6, Clip(4, 9), 1e-2, validate_every=2, validation=1)
+BUDGET = Budget(6, Clip(4, 9), 1e-2, True, validate_every=2, validation=1)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(data, tmp_path, monkeypatch):
         assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
     same = [[{**row, "seconds": ""} for row in rows(folder)] for folder in (whole, cut)]
     assert same[0] == same[1]
+
+
+def test_muon_moves_the_larger_matrices_and_adamw_the_rest(data, tmp_path):
+    run(tmp_path, data)
+    kept, shapes = load_file(tmp_path / "last.safetensors"), dict(net().named_parameters())
+    moved = {
+        key: {name.removeprefix(f"{key}.") for name in kept if name.startswith(key)}
+        for key in ("momentum_buffer", "exp_avg_sq")
+    }
+    matrices = {n for n, p in shapes.items() if p.ndim == 2 and min(p.shape) >= 16}
+    assert moved["momentum_buffer"] == matrices and matrices
+    assert moved["exp_avg_sq"] == shapes.keys() - matrices
 
 
 def test_the_best_weights_are_kept_with_their_card(data, tmp_path):
@@ -222,7 +234,7 @@ def test_missing_weights_are_named_with_what_there_is():
 
 
 def test_training_goes_on_from_other_weights(folder, tmp_path):
-    """CoTracker's, say: TAS-Net without its switches, and of what it lacks nothing is seen yet."""
+    """CoTracker's, say: TAS-Net without its switches."""
     budget = Budget(1, Clip(3, 6), 1e-3, validate_every=1, validation=1)
     learn("cotracker", folder, tmp_path / "first", budget, progress=False)
     first = tmp_path / "first" / "best.safetensors"
@@ -233,7 +245,7 @@ def test_training_goes_on_from_other_weights(folder, tmp_path):
     begun = weights.begin_from(registry.network("tasnet"), first)
     old = load_file(first)
     assert all(torch.equal(begun.state_dict()[name], value) for name, value in old.items())
-    assert begun.psi[-1].weight.eq(0).all() and begun.switches["bidirectional"]
+    assert begun.psi is not None and begun.switches["bidirectional"]
     with pytest.raises(InputError, match="weights: are of TASNet .* give those of a MyoTracker"):
         learn("myotracker", folder, tmp_path / "no", budget, init=first, progress=False)
 

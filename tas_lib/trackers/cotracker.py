@@ -90,7 +90,7 @@ class Window(NamedTuple):
 
 
 class CoTracker(nn.Module):
-    """The network. `official`: as the published weights were trained (`encode`, `_states`)."""
+    """The network. `official`: as published weights want `encode`, `_states`, `_frequencies`."""
 
     def __init__(self, sizes: Sizes = PAPER, official: bool = False):
         super().__init__()
@@ -226,6 +226,15 @@ class CoTracker(nn.Module):
             return both.reshape(both.shape[1], -1, 2).transpose(0, 1)
         return both.permute(2, 1, 0)
 
+    def _frequencies(self) -> Tensor:
+        """WAVES frequencies [1/node] of displacements.
+
+        The published ones go to 970: a hundredth of a node changes the fastest waves entirely, so
+        that tracks differ with the order of additions. Ours are as gentle as those of places.
+        """
+        count = torch.arange(WAVES)
+        return 1000 / WAVES * count if self.official else 10_000.0 ** (-count / WAVES)
+
     def position(self, xy: Tensor, size: tuple[int, int]) -> Tensor:
         """Waves (n, token) of x, then y, interpolated between the nodes of maps of size (h, w)."""
         (h, w), half = size, self.sizes.token // 2
@@ -243,7 +252,7 @@ class CoTracker(nn.Module):
     ) -> Tensor:
         """Tokens (S, n, token) of points at xy (S, n, 2) with features (S, n, latent)."""
         flow = xy - xy[0]
-        angle = flow[..., None] * (1000 / WAVES * torch.arange(WAVES)).to(flow)
+        angle = flow[..., None] * self._frequencies().to(flow)
         flow_waves = torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-3)
         near = correlation(levels, xy, features, self.sizes.radius)
         shown = features if mark is None else features + mark

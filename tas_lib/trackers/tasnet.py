@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tas_lib.errors import InputError
-from tas_lib.trackers.cotracker import PAPER, SMALL, WAVES, CoTracker, Sizes, Window, join
+from tas_lib.trackers.cotracker import PAPER, SMALL, CoTracker, Sizes, Window, join
 from tas_lib.trackers.losses import matching_error, path_error, visibility_error
 from tas_lib.trackers.tracker import Prediction, Sample
 
@@ -37,7 +37,7 @@ class TASNet(nn.Module):
 
     start, bidirectional, least = "es", True, (2, PAPER.least)
     progress = False  # shown while it tracks
-    rate = 5e-4  # of learning
+    rate = 1e-3  # of learning
 
     def __init__(
         self,
@@ -61,14 +61,15 @@ class TASNet(nn.Module):
         self.continuous_visibility = continuous_visibility
         self.cotracker = CoTracker(sizes, official)
         with torch.no_grad():
-            # Ours: a new network leaves points and features about as they are, is quiet inside, so
-            # that a step of training changes little, and hardly hears the fast waves of
-            # displacements, with which its iterations would be chaotic.
+            # Ours: a new network leaves points and features about as they are, and is quiet inside,
+            # so that a step of training changes little.
             self.cotracker.ffeat_updater[0].weight *= 0.01
             self.cotracker.updateformer.flow_head.weight[:2] *= 0.02
             self.cotracker.updateformer.input_transform.weight *= 0.2
-            self.cotracker.updateformer.input_transform.weight[:, 2 : 2 + 4 * WAVES] *= 0.03
         self.psi = _perceptron(2, 32, 64, 128, sizes.latent) if mesh_embedding else None
+        if mesh_embedding and official:  # starts as what its weights were trained for
+            nn.init.zeros_(self.psi[-1].weight)
+            nn.init.zeros_(self.psi[-1].bias)
 
     def forward(self, video: Tensor, points: Tensor, frame: int, grid: Tensor) -> Prediction:
         """Points (N, 2) [px] with mesh coordinates grid (N, 2), followed from `frame` on.
@@ -143,10 +144,6 @@ class TASNet(nn.Module):
 
 
 def _perceptron(*widths: int) -> nn.Sequential:
-    """Linear layers with GELU between them. The last is 0 at first, so that a network which starts
-    from the weights of another one without it starts as that."""
-    layers = [nn.Linear(*pair) for pair in pairwise(widths)]
-    nn.init.zeros_(layers[-1].weight)
-    nn.init.zeros_(layers[-1].bias)
-    between = [layer for one in layers for layer in (one, nn.GELU())]
-    return nn.Sequential(*between[:-1])
+    """Linear layers with GELU between them."""
+    layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.GELU())]
+    return nn.Sequential(*layers[:-1])
