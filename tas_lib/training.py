@@ -65,9 +65,6 @@ PROFILES = {
     "laptop": Budget(
         6_000, Clip(10, 72, 5), None, True, 1_000, clip_norm=1.0, validate_every=500, validation=6
     ),
-    "long": Budget(
-        3_000, Clip(24, 40, 9), 3e-4, True, clip_norm=1.0, validate_every=250, validation=6
-    ),  # from laptop's weights: several windows a clip
     "paper": Budget(),
 }
 

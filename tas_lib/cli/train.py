@@ -22,9 +22,9 @@ def train(
     profile: Annotated[
         str,
         typer.Option(
-            metavar="smoke|laptop|long|paper",
-            help="smoke: 20 steps; laptop: 6,000 of short clips; long: 3,000 of long ones, to go "
-            "on from laptop's weights (--init); paper: 200,000, for --preset paper on a GPU.",
+            metavar="smoke|laptop|paper",
+            help="smoke: 20 steps; laptop: 6,000 of short clips; paper: 200,000 of long ones, for "
+            "--preset paper on a GPU.",
         ),
     ] = "laptop",
     preset: Annotated[
