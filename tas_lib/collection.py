@@ -43,13 +43,16 @@ class Collection:
 
     def add(self, file: str, ds: xr.Dataset, **about: Any) -> None:
         """Save a recording and enter it in the manifest."""
-        path = recording.save(ds, self.folder / file)
-        made_with = len(self.manifest["made_with"]) - 1
+        recording.save(ds, self.folder / file)
+        self.enter(file, **about)
+
+    def enter(self, file: str, **about: Any) -> None:
+        """Enter a recording that is in the folder in the manifest."""
         self._entries[file] = {
             "file": file,
-            "sha256": digest(path),
+            "sha256": digest(self.folder / file),
             **about,
-            "made_with": made_with,
+            "made_with": len(self.manifest["made_with"]) - 1,
         }
         self.manifest["recordings"] = [self._entries[name] for name in sorted(self._entries)]
         with recording.replacing(self.folder / MANIFEST) as temporary:

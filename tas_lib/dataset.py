@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from tas_lib import recording, strategies
 from tas_lib.collection import Collection, digest
 from tas_lib.errors import InputError
+from tas_lib.farm import each
 from tas_lib.masks import with_mesh
 from tas_lib.mesh import mask
 from tas_lib.recording import DIMS
@@ -90,32 +91,54 @@ def make_dataset(
     strategy: str,
     seed: int = 0,
     *,
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Simulate every template in `sources` (recordings, .nc) into a `Collection` -> its manifest.
 
-    A run that was cut short goes on; a sequence whose template has changed is made anew. A template
-    of which none can be made is left out, and its reason returned under `failed`. A sequence
-    depends on its template, the template's name and `seed` alone.
+    workers, scheduler: who makes them, see `farm.each`. A run that was cut short goes on; a
+    sequence whose template has changed is made anew. A template of which none can be made is left
+    out, and its reason returned under `failed`. A sequence depends on its template, the template's
+    name and `seed` alone.
     """
     choices = Choices()
     identity = {"strategy": strategy, "seed": seed, "choices": dataclasses.asdict(choices)}
     made, failed = Collection(folder, identity), {}
-    for source in tqdm(sources, strategy, unit="sequence", disable=not progress):
-        try:
-            content = digest(source)
-            if made.has(source.name) and made[source.name]["template_sha256"] == content:
-                continue
-            template = recording.open(source)
-            if "elevation" in template:  # the truth of a virtual patient
-                template = coarse(template)
-            number = _seed(source.stem, seed)
-            film = simulate(template, strategy, number, choices, progress=progress)
-        except InputError as error:
-            failed[source.name] = str(error)
-            continue
-        made.add(source.name, film, template_sha256=content, **_about(film, number))
+    make = partial(_make, folder=made.folder, strategy=strategy, seed=seed, choices=choices)
+    with tqdm(sources, strategy, unit="sequence", disable=not progress) as bar:
+        missing = []
+        for source in sources:
+            if made.has(source.name) and _current(made[source.name], source):
+                bar.update()
+            else:
+                missing.append(source)
+        for source, about in each(make, missing, workers, scheduler):
+            if isinstance(about, InputError):
+                failed[source.name] = str(about)
+            else:
+                made.enter(source.name, **about)
+            bar.update()
     return made.manifest | {"failed": failed}
+
+
+def _current(entry: dict[str, Any], source: Path) -> bool:
+    try:
+        return entry["template_sha256"] == digest(source)
+    except InputError:  # `_make` tells
+        return False
+
+
+def _make(source: Path, folder: Path, strategy: str, seed: int, choices: Choices) -> dict[str, Any]:
+    """Write the sequence of a template -> its entry in the manifest."""
+    content = digest(source)
+    template = recording.open(source)
+    if "elevation" in template:  # the truth of a virtual patient
+        template = coarse(template)
+    number = _seed(source.stem, seed)
+    film = simulate(template, strategy, number, choices, progress=False)
+    recording.save(film, folder / source.name)
+    return {"template_sha256": content, **_about(film, number)}
 
 
 def _seed(name: str, seed: int) -> int:

@@ -7,3 +7,6 @@ class InputError(ValueError):
     def __init__(self, where: object, field: str, problem: str, remedy: str):
         self.where, self.field, self.problem, self.remedy = str(where), field, problem, remedy
         super().__init__(f"{where}: {field}: {problem}; {remedy}")
+
+    def __reduce__(self):
+        return InputError, (self.where, self.field, self.problem, self.remedy)

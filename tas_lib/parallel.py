@@ -23,8 +23,10 @@ Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """Cores this process may use: those that it is given, or as many as OMP_NUM_THREADS says."""
+    given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(given, int(asked)) if asked.isdigit() and int(asked) else given
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import interp1d
 from typer.testing import CliRunner
 
-from tas_lib import cli, dataset, recording
+from tas_lib import cli, dataset, farm, recording
 from tas_lib.collection import MANIFEST
 from tas_lib.dataset import coarse, make_dataset, simulate
 from tas_lib.errors import InputError
@@ -20,7 +20,8 @@ from tas_lib.simulator import WIDE
 
 @pytest.fixture
 def quick(monkeypatch, operator):
-    """The small operator, and few scatterers."""
+    """The small operator, few scatterers, in this process."""
+    monkeypatch.setattr(dataset, "each", lambda make, items, *_: farm.each(make, items, 1))
     monkeypatch.setattr(dataset, "operator_of", lambda acq, progress: operator)
     monkeypatch.setattr(dataset, "Choices", lambda: Choices(density=1.0))
 

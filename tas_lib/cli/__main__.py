@@ -1,3 +1,4 @@
 from tas_lib.cli import app
 
-app()
+if __name__ == "__main__":  # processes that are started from here import it again
+    app()

@@ -31,6 +31,13 @@ def dataset(
         int | None, typer.Option("--n", min=1, metavar="N", help="The first N templates alone.")
     ] = None,
     seed: Seed = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Sequences made at a time: all cores.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster's, in place of this machine."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a sequence of every template in a folder.
@@ -52,7 +59,9 @@ def dataset(
 
     from tas_lib.dataset import make_dataset
 
-    manifest = make_dataset(sources, out, strategy, seed, progress=not quiet)
+    manifest = make_dataset(
+        *(sources, out, strategy, seed), workers=workers, scheduler=scheduler, progress=not quiet
+    )
     if not quiet:
         frames = sum(entry["frames"] for entry in manifest["recordings"])
         typer.echo(

@@ -1,0 +1,96 @@
+"""Items made side by side by processes, on this machine or on a cluster, by Dask.
+
+A process that dies is replaced and its item made again; what an item becomes depends on the item
+alone, so that neither this nor the number of processes changes a bit of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+from tas_lib.errors import InputError
+from tas_lib.parallel import cores
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+AHEAD = 2  # items a process that are sent out before they are needed
+PATIENCE = "20s"  # until a scheduler answers
+
+
+def each(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Iterator[tuple[Item, Result | InputError]]:
+    """Pairs (item, function(item) or the InputError that it raised), in the order of completion.
+
+    workers: processes (all cores), each with one thread; one is this process itself. scheduler:
+    address of a Dask scheduler whose workers, as many as there are, see the same files. Raises
+    InputError where nobody answers there.
+    """
+    workers = cores() if workers is None else workers
+    if workers < 1:
+        raise InputError("farm", "workers", f"are {workers}", "let at least one work")
+    if scheduler is None and workers == 1:
+        for item in items:
+            yield item, _tried(function, item)
+        return
+    from dask.distributed import KilledWorker, as_completed
+
+    with _client(workers, scheduler) as client:
+        items, of = iter(items), {}
+
+        def sent(count):
+            for item in islice(items, count):
+                future = client.submit(_tried, function, item, pure=False)
+                of[future] = item
+                yield future
+
+        ready = as_completed(sent(AHEAD * max(1, len(client.ncores()))))
+        for future in ready:
+            item = of.pop(future)
+            try:
+                yield item, future.result()
+            except KilledWorker:
+                problem = "was given up: the process that makes it dies each time"
+                yield item, InputError(item, "item", problem, "give processes more memory")
+            ready.update(list(sent(1)))
+
+
+def _tried(function: Callable[[Item], Result], item: Item) -> Result | InputError:
+    try:
+        return function(item)
+    except InputError as error:
+        return error
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None):
+    """A client of the scheduler, or of processes that are started for it."""
+    from dask.distributed import Client, LocalCluster
+
+    if scheduler is None:
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        problem = f"does not answer ({type(error).__name__}: {error})"
+        remedy = "give the address that `dask scheduler` prints, tcp://HOST:PORT"
+        raise InputError(scheduler, "scheduler", problem, remedy) from error
+    with client:
+        yield client

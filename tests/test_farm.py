@@ -1,0 +1,68 @@
+"""Processes side by side: the same results however many there are, whatever happens to them."""
+
+import os
+import signal
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tas_lib import farm
+from tas_lib.errors import InputError
+from tas_lib.farm import each
+
+
+def squared(number):
+    if number == 3:
+        raise InputError("items", "number", "is 3", "give another one")
+    return number**2
+
+
+def dies_at_first(number, folder):
+    """A process dies over the numbers 2 and 5, when it sees them for the first time."""
+    mark = Path(folder) / str(number)
+    if number in (2, 5) and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def always_dies(number):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def outcome(pairs):
+    return {item: str(found) for item, found in pairs}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_item_has_its_result_or_its_error(workers):
+    found = outcome(each(squared, range(12), workers))
+    assert found.pop(3) == "items: number: is 3; give another one"
+    assert found == {n: str(n**2) for n in range(12) if n != 3}
+
+
+def test_items_of_a_process_that_dies_are_made_again(tmp_path):
+    pairs = list(each(partial(dies_at_first, folder=str(tmp_path)), range(8), 2))
+    assert Counter(item for item, _ in pairs) == Counter(range(8))
+    assert all(isinstance(pid, int) and pid != os.getpid() for _, pid in pairs)
+
+
+@pytest.mark.slow
+def test_an_item_that_kills_every_process_is_given_up():
+    ((item, error),) = each(always_dies, [7], 2)
+    assert item == 7 and "dies each time" in str(error)
+
+
+def test_a_cluster_that_is_there_does_the_work(monkeypatch):
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, dashboard_address=None) as cluster:
+        found = dict(each(squared, [1, 2], scheduler=cluster.scheduler_address))
+    assert found == {1: 1, 2: 4}
+    monkeypatch.setattr(farm, "PATIENCE", "1s")
+    with pytest.raises(InputError, match="scheduler: does not answer .*; give the address"):
+        list(each(squared, [1], scheduler="tcp://127.0.0.1:9"))
+    with pytest.raises(InputError, match="workers: are 0; let at least one work"):
+        list(each(squared, [1], 0))
