@@ -86,6 +86,7 @@ PROFILES = {"smoke": Profile(2, True), "laptop": Profile(6, False), "paper": Pro
 class Case:
     """All that makes one recording, drawn."""
 
+    who: str  # of all virtual patients: cohort, seed and number
     patient: int
     visit: str
     heart: Heart  # as it beats on that day
@@ -130,7 +131,8 @@ def cases(name: str, patient: int, seed: int = 0) -> Iterator[Case]:
             rng = generator(v, k)
             pose, scanner = placed(today, view, rng)
             own, *watch = (int(s) for s in rng.integers(2**31, size=1 + cohort.observers))
-            yield Case(patient, visit, today, pose, scanner, tissue, own, tuple(watch))
+            who = f"{name} {seed}-{patient:03d}"
+            yield Case(who, patient, visit, today, pose, scanner, tissue, own, tuple(watch))
 
 
 def another_day(heart: Heart, rng: np.random.Generator) -> Heart:
@@ -226,7 +228,7 @@ def film(case: Case, half: bool = False, **shared: Any) -> xr.Dataset:
     attrs = {"units": "1", "long_name": "mid-wall Lagrangian strain, in the view's ideal plane"}
     ds["gls_of_heart"] = ("time", case.heart.gls(view, time), attrs)
     ds["strain_of_heart"] = (("time", "segment"), case.heart.segmental(view, time), attrs)
-    return ds.assign_attrs(patient=case.patient, visit=case.visit, pathology=case.heart.pathology)
+    return ds.assign_attrs(patient=case.who, visit=case.visit, pathology=case.heart.pathology)
 
 
 def make_cohort(
@@ -287,7 +289,7 @@ def _about(case: Case, ds: xr.Dataset) -> dict[str, Any]:
     es = ds.attrs["es_frame"]
     peak = {name: float(ds[name].min()) for name in TRUTH if name.startswith("gls")}
     return {
-        "patient": case.patient,
+        "patient": case.who,
         "visit": case.visit,
         "view": case.pose.view,
         "pathology": case.heart.pathology,

@@ -19,6 +19,8 @@ from tas_lib import recording
 from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
+from tas_lib.readers.ted import may_be_same
+from tas_lib.trackers import registry, weights
 from tas_lib.trackers.tracker import Tracker
 
 KNOWN = "patient", "view", "pathology"  # of a recording, beside its file
@@ -40,12 +42,13 @@ def compare(
     """`evaluate` every tracker on every recording of a cohort's folder: a row each.
 
     Columns: file, patient, view, pathology, tracker and those of `evaluate`, segment strains as
-    lists of six. Trackers start from the true mesh. Raises InputError.
+    lists of six. Trackers start from the true mesh. Raises InputError, also where a tracker's
+    weights have seen one of the patients.
     """
-    rows = []
-    for entry in tqdm(
-        cohort_in(folder)["recordings"], "evaluate", unit="recording", disable=not progress
-    ):
+    rows, entries = [], cohort_in(folder)["recordings"]
+    for name in trackers:
+        _check_unseen(name, {str(entry["patient"]) for entry in entries})
+    for entry in tqdm(entries, "evaluate", unit="recording", disable=not progress):
         ds = recording.open(Path(folder) / entry["file"])
         about = {"file": entry["file"]} | {name: ds.attrs[name] for name in KNOWN}
         for name, tracker in trackers.items():
@@ -53,6 +56,17 @@ def compare(
             found |= {key: list(found[key]) for key in ("segments", "segments_true")}
             rows.append(about | {"tracker": name} | found)
     return pd.DataFrame(rows)
+
+
+def _check_unseen(tracker: str, judged: set[str]) -> None:
+    path = registry.weights_of(tracker)
+    if path is None or not path.is_file():
+        return
+    learnt = weights.learnt_from(weights.card(path))
+    seen = sorted(one for one in judged if any(may_be_same(one, other) for other in learnt))
+    if seen:
+        problem = f"learnt from {len(seen)} of those who are evaluated, {seen[0]} among them"
+        raise InputError(path, "patients", problem, "evaluate on others")
 
 
 def by_patient(table: pd.DataFrame, column: str) -> pd.DataFrame:

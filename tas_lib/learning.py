@@ -65,7 +65,7 @@ def learn(
         "pixel": PIXEL,
         "device": device,
     }
-    about |= {"sequences": len(learning), "data": _named(data)}
+    about |= {"sequences": len(learning), "data": _named(data), "patients": patients_in(data)}
     if init is not None:
         about["init"] = {"sha256": digest(Path(init)), **card(init)}
     with ranks.together(device) as place:
@@ -81,14 +81,24 @@ def _check(seq: Sequence, least: int) -> None:
         raise InputError(seq.source, "mesh", problem, remedy)
 
 
-def split(data: str | Path) -> tuple[list[Path], list[Path]]:
-    """Paths of the collection's sequences to learn from, and of those that judge: by patient."""
-    data = Path(data)
+def patients_in(data: str | Path) -> list[str]:
+    """Who a collection is of, each once."""
+    return sorted({str(entry["patient"]) for entry in _entries(Path(data))})
+
+
+def _entries(data: Path) -> list[dict]:
     entries = manifest_of(data, REMEDY)["recordings"]
     for entry in entries:
         if "patient" not in entry:
             remedy = "set the attribute `patient` of its template"
             raise InputError(data / entry["file"], "patient", "is not stated", remedy)
+    return entries
+
+
+def split(data: str | Path) -> tuple[list[Path], list[Path]]:
+    """Paths of the collection's sequences to learn from, and of those that judge: by patient."""
+    data = Path(data)
+    entries = _entries(data)
     entries.sort(key=lambda entry: (str(entry["patient"]), entry["file"]))
     patients = [list(group) for _, group in groupby(entries, lambda entry: entry["patient"])]
     if len(patients) < 2:

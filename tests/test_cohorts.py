@@ -226,7 +226,7 @@ def test_a_run_that_was_cut_short_goes_on(watched, tmp_path, monkeypatch):
 def test_a_larger_cohort_adds_patients(folder, watched):
     before = read(folder)["recordings"]
     after = make(folder, n=2)["recordings"]
-    assert after[:6] == before and {entry["patient"] for entry in after[6:]} == {2}
+    assert after[:6] == before and {entry["patient"] for entry in after[6:]} == {"hunt 0-002"}
     assert len(watched) == 6
     assert make(folder, n=1)["recordings"] == after
 

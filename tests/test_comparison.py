@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from test_evaluation import SHIFTS, Knowing
 from typer.testing import CliRunner
 
@@ -12,7 +13,7 @@ from tas_lib import cli, recording
 from tas_lib.collection import MANIFEST
 from tas_lib.comparison import by_patient, compare, interval
 from tas_lib.errors import InputError
-from tas_lib.trackers import registry
+from tas_lib.trackers import registry, weights
 
 TRACKERS = {"right": Knowing(), "wrong": Knowing(error=(3e-3, 4e-3))}
 
@@ -24,7 +25,7 @@ def folder(moving_clip, tmp_path):
     for k, patient in enumerate((1, 1, 2)):
         ds = moving_clip(SHIFTS, k).assign_attrs(patient=patient, pathology="healthy")
         recording.save(ds, tmp_path / f"{k}.nc")
-        entries.append({"file": f"{k}.nc"})
+        entries.append({"file": f"{k}.nc", "patient": patient})
     about = {"cohort": "hunt", "seed": 0, "recordings": entries}
     (tmp_path / MANIFEST).write_text(json.dumps(about))
     return tmp_path
@@ -49,6 +50,17 @@ def test_a_folder_of_other_recordings_is_refused_before_any_is_tracked(folder):
     (folder / MANIFEST).write_text(json.dumps(about))
     with pytest.raises(InputError, match="cohort: is not stated: these are no virtual patients"):
         compare(folder, {"none": None})
+
+
+def test_who_was_learnt_from_is_not_judged(folder, tmp_path):
+    """Not by weights that went on from others who had seen a patient, either."""
+    torch.manual_seed(0)
+    net, path = registry.network("myotracker"), tmp_path / "some.safetensors"
+    weights.save(net, path, {"patients": ["9"], "init": {"patients": ["2"]}})
+    with pytest.raises(InputError, match="patients: learnt from 1 of those who are evaluated, 2"):
+        compare(folder, {str(path): None})
+    weights.save(net, path, {"patients": ["9"], "init": {"patients": ["12"]}})
+    assert len(compare(folder, {str(path): Knowing()}, progress=False)) == 3
 
 
 def test_a_patient_counts_once_however_often_filmed():
@@ -76,7 +88,9 @@ def test_what_is_paired_stays_paired():
 
 def test_the_command_writes_what_it_prints(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "get", lambda name: TRACKERS[name])
-    monkeypatch.setattr(registry, "weights_of", lambda name: folder / MANIFEST)
+    path = tmp_path / "some.safetensors"
+    weights.save(registry.network("myotracker"), path, {})
+    monkeypatch.setattr(registry, "weights_of", lambda name: path)
     words = ["evaluate", str(folder), "--tracker", "right", "--tracker", "wrong"]
     result = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "out.json")])
     assert result.exit_code == 0, result.output

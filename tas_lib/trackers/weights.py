@@ -80,6 +80,12 @@ def load(path: str | Path) -> nn.Module:
     return network
 
 
+def learnt_from(card: dict[str, Any]) -> set[str]:
+    """The patients whom weights with this card have seen, in this training or one before."""
+    before = learnt_from(card["init"]) if "init" in card else set()
+    return before | set(card.get("patients", ()))
+
+
 def begin_from(network: nn.Module, path: str | Path) -> nn.Module:
     """A network like `network` that starts from the weights in a file of another one of its kind.
 
