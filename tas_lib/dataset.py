@@ -49,9 +49,15 @@ def coarse(patient: xr.Dataset) -> xr.Dataset:
     for label, mesh in zip(labels, patient.mesh.values, strict=True):
         label[shapely.contains_xy(shapely.Polygon(mesh[:, 0]), *np.meshgrid(x, z))] = 1
         label[mask(mesh, z, x)] = 2
-    kept = patient[["bmode", "sector"]].assign(labels=(DIMS["labels"], labels))
-    kept.attrs = {name: value for name, value in kept.attrs.items() if name not in OF_THE_PATIENT}
+    kept = _seen(patient).assign(labels=(DIMS["labels"], labels))
     return with_mesh(kept, *patient.mesh.shape[1:3], where=patient.attrs.get("source", "patient"))
+
+
+def _seen(template: xr.Dataset) -> xr.Dataset:
+    """A template without its mesh and, if it is a virtual patient, without what only we know."""
+    kept = template[["bmode", "sector"]]
+    kept.attrs = {name: value for name, value in kept.attrs.items() if name not in OF_THE_PATIENT}
+    return kept
 
 
 def acquisition(template: xr.Dataset) -> Acquisition:
@@ -91,25 +97,29 @@ def make_dataset(
     strategy: str,
     seed: int = 0,
     *,
+    motion: Path | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Simulate every template in `sources` (recordings, .nc) into a `Collection` -> its manifest.
 
+    motion: folder of meshes, in files named as the templates, in place of the templates' own.
     workers, scheduler: who makes them, see `farm.each`. A run that was cut short goes on; a
     sequence whose template has changed is made anew. A template of which none can be made is left
-    out, and its reason returned under `failed`. A sequence depends on its template, the template's
-    name and `seed` alone.
+    out, and its reason returned under `failed`. A sequence depends on its template and mesh, the
+    template's name and `seed` alone.
     """
     choices = Choices()
     identity = {"strategy": strategy, "seed": seed, "choices": dataclasses.asdict(choices)}
     made, failed = Collection(folder, identity), {}
-    make = partial(_make, folder=made.folder, strategy=strategy, seed=seed, choices=choices)
+    make = partial(
+        _make, folder=made.folder, strategy=strategy, seed=seed, choices=choices, motion=motion
+    )
     with tqdm(sources, strategy, unit="sequence", disable=not progress) as bar:
         missing = []
         for source in sources:
-            if made.has(source.name) and _current(made[source.name], source):
+            if made.has(source.name) and _current(made[source.name], source, motion):
                 bar.update()
             else:
                 missing.append(source)
@@ -122,23 +132,35 @@ def make_dataset(
     return made.manifest | {"failed": failed}
 
 
-def _current(entry: dict[str, Any], source: Path) -> bool:
+def _current(entry: dict[str, Any], source: Path, motion: Path | None) -> bool:
     try:
-        return entry["template_sha256"] == digest(source)
+        return _made_of(source, motion).items() <= entry.items()
     except InputError:  # `_make` tells
         return False
 
 
-def _make(source: Path, folder: Path, strategy: str, seed: int, choices: Choices) -> dict[str, Any]:
+def _made_of(source: Path, motion: Path | None) -> dict[str, str]:
+    made_of = {"template_sha256": digest(source)}
+    if motion is not None:
+        made_of["motion_sha256"] = digest(motion / source.name)
+    return made_of
+
+
+def _make(
+    source: Path, folder: Path, strategy: str, seed: int, choices: Choices, motion: Path | None
+) -> dict[str, Any]:
     """Write the sequence of a template -> its entry in the manifest."""
-    content = digest(source)
+    made_of = _made_of(source, motion)
     template = recording.open(source)
-    if "elevation" in template:  # the truth of a virtual patient
+    if motion is not None:
+        with xr.open_dataset(motion / source.name, engine="h5netcdf") as moved:
+            template = _seen(template).assign(mesh=moved.mesh.astype(float).load())
+    elif "elevation" in template:  # the truth of a virtual patient
         template = coarse(template)
     number = _seed(source.stem, seed)
     film = simulate(template, strategy, number, choices, progress=False)
     recording.save(film, folder / source.name)
-    return {"template_sha256": content, **_about(film, number)}
+    return {**made_of, **_about(film, number)}
 
 
 def _seed(name: str, seed: int) -> int:

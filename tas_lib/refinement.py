@@ -1,0 +1,192 @@
+"""The data set is refined in stages (section III-B, Table I).
+
+    D^0 = simulations of the films V moved by M^0,  M^0 from masks
+    D^k = simulations of V moved by M^k,            M^k = V tracked by a network that learnt D^(k-1)
+
+Motion found by a network is less regular than that of masks, and may be nearer to the truth; what
+it has wrong does no harm to the next network, since simulated films move as their meshes do. Of
+each film a mask at end-systole is enough. A chain of stages is told by its strategies, s1-s2-s3,
+and has its folder, in which the chains that begin alike share what they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.ndimage import gaussian_filter
+from tqdm import tqdm
+
+from tas_lib import recording
+from tas_lib.collection import Collection, digest
+from tas_lib.dataset import coarse, make_dataset
+from tas_lib.errors import InputError
+from tas_lib.farm import each
+from tas_lib.learning import learn
+from tas_lib.mesh import folds
+from tas_lib.observers import Reading, carried
+from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.trackers import registry
+from tas_lib.trackers.tracker import Tracker, track
+from tas_lib.training import Budget
+
+CHAINS = {  # the rows of Table I
+    "D0 S1": ("s1",),
+    "D0 S2": ("s2",),
+    "D1 S1>S1": ("s1", "s1"),
+    "D1 S2>S2": ("s2", "s2"),
+    "D1 S1>S2": ("s1", "s2"),
+    "D2 S1>S1>S1": ("s1", "s1", "s1"),
+    "D2 S2>S2>S2": ("s2", "s2", "s2"),
+    "D2 S1>S2>S2": ("s1", "s2", "s2"),
+    "D2 S1>S2>S3": ("s1", "s2", "s3"),
+}
+SMOOTHINGS = 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0  # SDs in nodes, of which the least is taken
+
+
+def refine(
+    templates: Sequence[Path],
+    folder: str | Path,
+    stages: Sequence[str],
+    budget: Budget,
+    *,
+    first: int | None = None,
+    seeds: Sequence[int] = (0,),
+    preset: str = "small",
+    device: str = "cpu",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> list[Path]:
+    """Make a chain of data sets and train TAS-Net on each -> weights of the last, a seed each.
+
+    templates: recordings (.nc); the first stage takes the first `first` of them alone (the paper:
+    242 of 1,478). The first seed's network makes the next stage's motion. All that is there already
+    is kept, and what was cut short goes on. Raises InputError, also where a stage leaves out more
+    than half of the templates.
+    """
+    folder, weights = Path(folder), []
+    for k, strategy in enumerate(stages):
+        here = folder / "-".join(stages[: k + 1])
+        few, motion = templates[: first if k == 0 else None], None
+        if k:
+            motion = here / "motion"
+            make_motion(
+                templates,
+                motion,
+                weights[0],
+                workers=workers,
+                scheduler=scheduler,
+                progress=progress,
+            )
+            few = [path for path in few if (motion / path.name).is_file()]
+        made = make_dataset(
+            few,
+            here / "data",
+            strategy,
+            motion=motion,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+        )
+        if len(made["failed"]) > len(few) / 2:
+            name, problem = next(iter(made["failed"].items()))
+            problem = (
+                f"left out {len(made['failed'])} of {len(few)} templates, as {name}: {problem}"
+            )
+            raise InputError(here, "data", problem, "give others")
+        weights = []
+        for seed in seeds:
+            run = here / f"seed{seed}"
+            command = f"tas refine --stages {','.join(stages[: k + 1])} --seeds {seed}"
+            learn(
+                *("tasnet", here / "data", run, budget, preset, seed, device),
+                command=command,
+                progress=progress,
+            )
+            weights.append(run / "best.safetensors")
+    return weights
+
+
+def make_motion(
+    templates: Sequence[Path],
+    folder: str | Path,
+    weights: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Track every template from its mask at end-systole, into a `Collection` of meshes -> manifest.
+
+    Its entries tell how much the tracks had to be smoothed (`unfolded`) and, of virtual patients,
+    how far they are from the truth (`error`, metres). What cannot be tracked is left out and listed
+    under `failed`.
+    """
+    weights = Path(weights)
+    made, failed = Collection(folder, {"weights": digest(weights)}), {}
+    missing = [path for path in templates if not made.has(path.name)]
+    make = partial(_tracked, folder=made.folder, weights=weights)
+    pairs = each(make, missing, workers, scheduler)
+    for path, about in tqdm(pairs, "motion", total=len(missing), unit="film", disable=not progress):
+        if isinstance(about, InputError):
+            failed[path.name] = str(about)
+        else:
+            made.enter(path.name, **about)
+    return made.manifest | {"failed": failed}
+
+
+@lru_cache(1)
+def _tracker(path: Path) -> Tracker:
+    return registry.get(path)
+
+
+def _tracked(path: Path, folder: Path, weights: Path) -> dict[str, Any]:
+    """Write a template's motion -> its entry in the manifest."""
+    template = recording.open(path)
+    known = "elevation" in template
+    seen = coarse(template) if known else template
+    es = int(seen.attrs["es_frame"])
+    start = seen.mesh.values[es]
+    found = track(seen, start, _tracker(weights), es).tracks.values
+    mesh, smoothing = unfolded(found, es)
+    validate(seen.assign(mesh=(MESH_DIMS, mesh)), path)
+    about = {"smoothing": smoothing}
+    for name in ("patient", "view"):
+        about[name] = template.attrs[name]
+    if known:
+        about |= errors(template, {"error": mesh, "error_of_masks": seen.mesh.values})
+    motion = xr.Dataset({"mesh": (MESH_DIMS, mesh.astype(np.float32), {"units": "m"})})
+    with recording.replacing(folder / path.name) as temporary:
+        motion.to_netcdf(temporary, engine="h5netcdf", encoding={"mesh": {"zlib": True}})
+    return about
+
+
+def errors(truth: xr.Dataset, meshes: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean distance [m] of meshes (T, l, r, 2) from where the true motion carries them from ES."""
+    es = int(truth.attrs["es_frame"])
+    return {
+        name: float(
+            np.linalg.norm(mesh - carried(truth, Reading(mesh[es], es, es)), axis=-1).mean()
+        )
+        for name, mesh in meshes.items()
+    }
+
+
+def unfolded(path: np.ndarray, frame: int) -> tuple[np.ndarray, float]:
+    """A mesh's path (T, l, r, 2) without folds, and the smoothing that it took.
+
+    The displacement from `frame` is smoothed over the mesh by the least of SMOOTHINGS after which
+    no triangle turns over: a film cannot be made of a mesh that folds. Raises InputError.
+    """
+    start = path[frame]
+    for smoothing in SMOOTHINGS:
+        spread = gaussian_filter(path - start, (0, smoothing, smoothing, 0), mode="nearest")
+        if not folds(np.concatenate([start[None], start + spread])).any():
+            return start + spread, smoothing
+    problem = f"folds even when smoothed over {SMOOTHINGS[-1]:.0f} nodes"
+    raise InputError("tracks", "mesh", problem, "train longer, or start from another mask")

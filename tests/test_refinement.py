@@ -1,0 +1,106 @@
+"""Stages: motion that is tracked moves the next films, and nothing is made twice."""
+
+import json
+
+import numpy as np
+import pytest
+from test_dataset import quick  # noqa: F401
+from typer.testing import CliRunner
+
+from tas_lib import cli, farm, learning, recording, refinement
+from tas_lib.collection import MANIFEST
+from tas_lib.errors import InputError
+from tas_lib.mesh import folds
+from tas_lib.refinement import CHAINS, errors, refine, unfolded
+from tas_lib.samples import Clip
+from tas_lib.trackers import weights
+from tas_lib.training import Budget
+
+BUDGET = Budget(1, Clip(3, 6), 1e-3, validate_every=1, validation=1)
+
+
+@pytest.fixture
+def templates(wall_clip, tmp_path, quick, monkeypatch):  # noqa: F811
+    """Three films of three patients; all is made in this process, with room for the network."""
+    monkeypatch.setattr(refinement, "each", lambda make, items, *_: farm.each(make, items, 1))
+    monkeypatch.setattr(learning, "ROOM", 22e-3)
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    for k in range(3):
+        ds = wall_clip(10e-3, 1e-3 * np.sin(np.arange(4) + k))
+        recording.save(
+            ds.assign_attrs(patient=f"one {k}", view="A4C", ed_frame=0), folder / f"{k}.nc"
+        )
+    return sorted(folder.iterdir())
+
+
+def entries(folder):
+    return json.loads((folder / MANIFEST).read_text())["recordings"]
+
+
+def test_each_stage_is_moved_as_the_one_before_has_tracked(templates, tmp_path):
+    out = tmp_path / "refined"
+    (best,) = refine(templates, out, ("s1", "s2"), BUDGET, first=2, progress=False)
+    assert best == out / "s1-s2" / "seed0" / "best.safetensors"
+    assert len(entries(out / "s1" / "data")) == 2 and len(entries(out / "s1-s2" / "data")) == 3
+    assert weights.card(best)["patients"] == ["one 0", "one 1", "one 2"]
+    film, template = recording.open(out / "s1-s2" / "data" / "0.nc"), recording.open(templates[0])
+    es = template.attrs["es_frame"]
+    np.testing.assert_allclose(film.mesh[es], template.mesh[es], atol=1e-6)
+    assert np.abs(film.mesh - template.mesh).max() > 1e-5  # the network is hardly trained
+    assert film.attrs["strategy"] == "S2"
+
+
+def test_what_is_there_is_kept_and_shared(templates, tmp_path):
+    out = tmp_path / "refined"
+    refine(templates, out, ("s1",), BUDGET, progress=False)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.nc")}
+    refine(templates, out, ("s1", "s1"), BUDGET, seeds=(0, 1), progress=False)
+    assert before and all(path.stat().st_mtime_ns == at for path, at in before.items())
+    assert (out / "s1" / "seed1" / "best.safetensors").is_file()
+
+
+def test_a_stage_that_fails_for_most_is_refused(templates, tmp_path):
+    for path in templates[1:]:
+        path.write_bytes(b"broken")
+    with pytest.raises(InputError, match="data: left out 2 of 3 templates, as 1.nc"):
+        refine(templates, tmp_path / "refined", ("s1",), BUDGET, progress=False)
+
+
+def test_folds_are_smoothed_away_and_nothing_else_is():
+    grid = np.stack(np.meshgrid(np.arange(9.0), np.arange(4.0), indexing="ij"), -1)
+    path = np.stack([grid, grid + 0.5 * np.sin(grid[..., ::-1])])
+    assert unfolded(path, 0)[1] == 0 and np.array_equal(unfolded(path, 0)[0], path)
+    torn = path.copy()
+    torn[1, 4, 2] += [2.5, 0]
+    assert folds(torn).any()
+    mesh, smoothing = unfolded(torn, 0)
+    assert smoothing > 0 and not folds(mesh).any() and np.array_equal(mesh[0], grid)
+    with pytest.raises(InputError, match="mesh: folds even when smoothed"):
+        unfolded(np.stack([grid, grid * [-1, 1]]), 0)
+
+
+def test_errors_are_from_where_true_motion_carries_the_mesh(moving_clip):
+    shifts = 1e-3 * np.stack([np.arange(5.0), np.zeros(5)], -1)
+    truth = moving_clip(shifts)
+    es = truth.attrs["es_frame"]
+    drawn = truth.mesh.values[es] * 0.98 + 1e-3
+    right = drawn + (shifts - shifts[es])[:, None, None]
+    still = np.broadcast_to(drawn, right.shape)
+    found = errors(truth, {"right": right, "still": still})
+    assert found["right"] < 1e-8
+    assert found["still"] == pytest.approx(np.abs(shifts - shifts[es])[:, 0].mean())
+
+
+def test_rows_of_the_table_are_chains_by_name():
+    for name, chain in CHAINS.items():
+        stage, strategies = name.split()
+        assert tuple(strategies.lower().split(">")) == chain and int(stage[1]) == len(chain) - 1
+
+
+def test_the_command_names_what_is_wrong(tmp_path):
+    words = ["refine", "--templates", str(tmp_path), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 2 and "--templates: holds no recording" in result.stderr
+    result = CliRunner().invoke(cli.app, [*words, "--seeds", "a"])
+    assert result.exit_code == 2 and "--seeds: are 'a'; give whole numbers" in result.stderr
