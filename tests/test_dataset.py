@@ -38,8 +38,9 @@ def templates(wall_clip, tmp_path):
     return sorted(folder.iterdir())
 
 
-def test_masks_keep_where_the_wall_is_and_lose_motion_along_it():
-    """A wall that stretches along itself on one side alone keeps its mask and its coarse mesh."""
+@pytest.fixture
+def stretching():
+    """A wall that stretches along itself on one side alone, and its even mesh."""
     z, x = 0.01 + 0.4e-3 * np.arange(220), 0.4e-3 * np.arange(-90, 91)
     angle = np.linspace(-0.78, 0.78, 200)[:, None] * np.pi
     endo, epi = (
@@ -51,11 +52,32 @@ def test_masks_keep_where_the_wall_is_and_lose_motion_along_it():
     moved = along + np.where(along < 18, 1.5 * np.sin(np.pi * along / 18) ** 2, 0)
     nodes = np.stack([even, interp1d(along, even, axis=0)(moved)])
     grey = np.full((2, len(z), len(x)), 0.5)
-    true = recording.new(grey, [0, 0.02], z, x, sector=np.ones(grey.shape[1:]), es_frame=1)
-    found = coarse(true.assign(mesh=(MESH_DIMS, nodes))).mesh.values
+    true = recording.new(grey, [0, 0.2], z, x, sector=np.ones(grey.shape[1:]), es_frame=1, seed=3)
+    return true.assign(mesh=(MESH_DIMS, nodes)), even
+
+
+def test_masks_keep_where_the_wall_is_and_lose_motion_along_it(stretching, monkeypatch):
+    monkeypatch.setattr(dataset, "ACROSS", 0.0)
+    true, even = stretching
+    nodes, found = true.mesh.values, coarse(true).mesh.values
     assert np.linalg.norm(nodes[1] - nodes[0], axis=-1).max() > 3e-3
     assert np.linalg.norm(found[1] - found[0], axis=-1).max() < 0.5e-3
     assert np.linalg.norm(found - even, axis=-1).mean() < 0.5e-3
+
+
+def test_masks_err_across_the_wall_and_otherwise_in_every_frame(stretching):
+    true, even = stretching
+    nodes, found = true.mesh.values, dataset._segmented(true)
+    across = nodes[:, :, -1] - nodes[:, :, 0]
+    across /= np.linalg.norm(across, axis=-1, keepdims=True)
+    along = across[..., ::-1] * [1, -1]
+    for k in (0, -1):
+        error = found[:, :, k] - nodes[:, :, k]
+        assert np.abs((error * along).sum(-1)).max() < 1e-12
+        away = (error * across).sum(-1)
+        assert 0.4 * dataset.ACROSS < away.std() < 1.6 * dataset.ACROSS  # some 12 independent ones
+        assert abs(np.corrcoef(away)[0, 1]) < 0.6
+    np.testing.assert_array_equal(coarse(true).mesh, coarse(true).mesh)
 
 
 def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, quick):
