@@ -20,7 +20,7 @@ from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
 from tas_lib.readers.ted import may_be_same
-from tas_lib.trackers import registry, weights
+from tas_lib.trackers import weights
 from tas_lib.trackers.tracker import Tracker
 
 KNOWN = "patient", "view", "pathology"  # of a recording, beside its file
@@ -37,17 +37,21 @@ def cohort_in(folder: str | Path) -> dict[str, Any]:
 
 
 def compare(
-    folder: str | Path, trackers: Mapping[str, Tracker], *, progress: bool = True
+    folder: str | Path,
+    trackers: Mapping[str, Tracker],
+    files: Mapping[str, Path | None],
+    *,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """`evaluate` every tracker on every recording of a cohort's folder: a row each.
 
     Columns: file, patient, view, pathology, tracker and those of `evaluate`, segment strains as
-    lists of six. Trackers start from the true mesh. Raises InputError, also where a tracker's
-    weights have seen one of the patients.
+    lists of six. Trackers start from the true mesh. files: where the weights of each are, if it has
+    any. Raises InputError, also where those have seen one of the patients.
     """
     rows, entries = [], cohort_in(folder)["recordings"]
-    for name in trackers:
-        _check_unseen(name, {str(entry["patient"]) for entry in entries})
+    for path in filter(None, files.values()):
+        _check_unseen(path, {str(entry["patient"]) for entry in entries})
     for entry in tqdm(entries, "evaluate", unit="recording", disable=not progress):
         ds = recording.open(Path(folder) / entry["file"])
         about = {"file": entry["file"]} | {name: ds.attrs[name] for name in KNOWN}
@@ -58,10 +62,7 @@ def compare(
     return pd.DataFrame(rows)
 
 
-def _check_unseen(tracker: str, judged: set[str]) -> None:
-    path = registry.weights_of(tracker)
-    if path is None or not path.is_file():
-        return
+def _check_unseen(path: Path, judged: set[str]) -> None:
     learnt = weights.learnt_from(weights.card(path))
     seen = sorted(one for one in judged if any(may_be_same(one, other) for other in learnt))
     if seen:

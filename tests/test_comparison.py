@@ -32,7 +32,7 @@ def folder(moving_clip, tmp_path):
 
 
 def test_every_tracker_has_a_row_of_every_recording(folder):
-    table = compare(folder, TRACKERS, progress=False)
+    table = compare(folder, TRACKERS, {}, progress=False)
     assert table.groupby(["file", "tracker"]).size().tolist() == [1] * 6
     mte = by_patient(table, "mte")
     assert mte.index.tolist() == [1, 2] and mte.columns.tolist() == ["right", "wrong"]
@@ -41,7 +41,7 @@ def test_every_tracker_has_a_row_of_every_recording(folder):
 
 def test_a_folder_without_manifest_is_refused(tmp_path):
     with pytest.raises(InputError, match="no manifest of recordings.*; make a cohort"):
-        compare(tmp_path, TRACKERS)
+        compare(tmp_path, TRACKERS, {})
 
 
 def test_a_folder_of_other_recordings_is_refused_before_any_is_tracked(folder):
@@ -49,7 +49,7 @@ def test_a_folder_of_other_recordings_is_refused_before_any_is_tracked(folder):
     del about["cohort"]
     (folder / MANIFEST).write_text(json.dumps(about))
     with pytest.raises(InputError, match="cohort: is not stated: these are no virtual patients"):
-        compare(folder, {"none": None})
+        compare(folder, {"none": None}, {})
 
 
 def test_who_was_learnt_from_is_not_judged(folder, tmp_path):
@@ -58,9 +58,9 @@ def test_who_was_learnt_from_is_not_judged(folder, tmp_path):
     net, path = registry.network("myotracker"), tmp_path / "some.safetensors"
     weights.save(net, path, {"patients": ["9"], "init": {"patients": ["2"]}})
     with pytest.raises(InputError, match="patients: learnt from 1 of those who are evaluated, 2"):
-        compare(folder, {str(path): None})
+        compare(folder, {"one": None}, {"one": path})
     weights.save(net, path, {"patients": ["9"], "init": {"patients": ["12"]}})
-    assert len(compare(folder, {str(path): Knowing()}, progress=False)) == 3
+    assert len(compare(folder, {"one": Knowing()}, {"one": path}, progress=False)) == 3
 
 
 def test_a_patient_counts_once_however_often_filmed():
@@ -91,12 +91,14 @@ def test_the_command_writes_what_it_prints(folder, tmp_path, monkeypatch):
     path = tmp_path / "some.safetensors"
     weights.save(registry.network("myotracker"), path, {})
     monkeypatch.setattr(registry, "weights_of", lambda name: path)
-    words = ["evaluate", str(folder), "--tracker", "right", "--tracker", "wrong"]
+    words = ["evaluate", str(folder), "--tracker", "best one=right", "--tracker", "wrong"]
     result = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "out.json")])
     assert result.exit_code == 0, result.output
     assert "3 recordings of 2 patients" in result.stdout
     assert "wrong         4.44 (4.44 to 4.44)" in result.stdout
     made = json.loads((tmp_path / "out.json").read_text())
     assert made["cohort"] == "hunt" and len(made["rows"]) == 6
+    assert {row["tracker"] for row in made["rows"]} == {"best one", "wrong"}
+    assert "--tracker 'best one=right' --tracker wrong" in made["command"]
     assert {"commit", "date", "device", "weights_sha256"} <= made.keys()
     assert made["rows"][0]["closure"] is None  # half a beat has none

@@ -1,6 +1,7 @@
 """`tas evaluate`: trackers before recordings whose true motion is known."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,11 @@ def evaluate(
         Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
     ],
     tracker: Annotated[
-        list[str], typer.Option(metavar="NAME|FILE", help="As in `tas track`; may come repeatedly.")
+        list[str],
+        typer.Option(
+            metavar="[TITLE=]NAME|FILE",
+            help="As in `tas track`, with a title for its rows if wanted; may come repeatedly.",
+        ),
     ],
     quiet: Quiet = False,
 ) -> None:
@@ -38,14 +43,15 @@ def evaluate(
     from tas_lib.recording import replacing
     from tas_lib.trackers import registry
 
-    trackers = {name: registry.get(name) for name in tracker}
+    titled = dict(word.rsplit("=", 1) if "=" in word else (word, word) for word in tracker)
+    trackers = {title: registry.get(name) for title, name in titled.items()}
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
-        table = compare(cohort, trackers, progress=not quiet)
+        files = {title: registry.weights_of(name) for title, name in titled.items()}
+        table = compare(cohort, trackers, files, progress=not quiet)
         known = {key: cohort_in(cohort)[key] for key in ("cohort", "seed")}
-        words = " ".join(f"--tracker {name}" for name in trackers)
+        words = " ".join(f"--tracker {shlex.quote(word)}" for word in tracker)
         made = {"command": f"tas evaluate DIR {words} --out FILE", **known, **facts()}
-        files = {name: registry.weights_of(name) for name in trackers}
-        made["weights_sha256"] = {name: file and digest(file) for name, file in files.items()}
+        made["weights_sha256"] = {title: file and digest(file) for title, file in files.items()}
         made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
         temporary.write_text(json.dumps(made, indent=1))
     if quiet:
