@@ -18,7 +18,7 @@ def refine(
         str,
         typer.Option(
             metavar="s1,s2,s3",
-            help="Strategies of the stages; or the name of a row of Table I, 'D2 S1>S2>S3'.",
+            help="Strategies of the stages; or a row of Table I, 'D2 S1>S2>S3'; or table1: all.",
         ),
     ] = "s1,s2,s3",
     out: Annotated[
@@ -71,7 +71,9 @@ def refine(
     from tas_lib.refinement import CHAINS, refine
     from tas_lib.training import profile as budget
 
-    chain = CHAINS.get(stages) or tuple(stages.lower().replace(">", ",").split(","))
+    chains = list(CHAINS.values())
+    if stages != "table1":
+        chains = [CHAINS.get(stages) or tuple(stages.lower().split(","))]
     chosen = budget(profile)
     try:
         numbers = [int(seed) for seed in seeds.split(",")]
@@ -87,16 +89,17 @@ def refine(
     sources = sorted(templates.glob("*.nc"))
     if not sources:
         raise InputError(templates, "--templates", "holds no recording", "name a folder with .nc")
-    weights = refine(
-        *(sources, out, chain, chosen),
-        first=first,
-        seeds=numbers,
-        preset=preset,
-        device=device,
-        workers=workers,
-        scheduler=scheduler,
-        progress=not quiet,
-    )
-    if not quiet:
-        for path in weights:
-            typer.echo(f"wrote {path}")
+    for chain in chains:
+        weights = refine(
+            *(sources, out, chain, chosen),
+            first=first,
+            seeds=numbers,
+            preset=preset,
+            device=device,
+            workers=workers,
+            scheduler=scheduler,
+            progress=not quiet,
+        )
+        if not quiet:
+            for path in weights:
+                typer.echo(f"wrote {path}")
