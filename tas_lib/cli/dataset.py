@@ -1,4 +1,4 @@
-"""`tas dataset`: simulated sequences of templates."""
+"""`tas dataset`: simulated sequences of templates, and what a folder of them holds."""
 
 from pathlib import Path
 from time import perf_counter
@@ -9,31 +9,38 @@ import typer
 from tas_lib.cli.frame import Quiet, Seed, app
 from tas_lib.errors import InputError
 
+group = typer.Typer(rich_markup_mode=None)
+app.add_typer(group, name="dataset", invoke_without_command=True)
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Sequences at a time: all cores.")
+]
 
-@app.command()
+
+@group.callback()
 def dataset(
+    context: typer.Context,
     templates: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="DIR",
             help="Folder of recordings (.nc) with meshes, as `tas cohort templates` makes them.",
         ),
-    ],
-    strategy: Annotated[str, typer.Option(metavar="s1|s2|s3", help="How the speckle fades.")],
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="s1|s2|s3", help="How the speckle fades.")
+    ] = None,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="DIR",
             help="Folder of the sequences; made if new. What is in it already is kept.",
         ),
-    ],
+    ] = None,
     n: Annotated[
         int | None, typer.Option("--n", min=1, metavar="N", help="The first N templates alone.")
     ] = None,
     seed: Seed = 0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Sequences made at a time: all cores.")
-    ] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster's, in place of this machine."),
@@ -51,6 +58,11 @@ def dataset(
       tas cohort templates --n 20 --profile paper --out templates
       tas dataset --templates templates --strategy s1 --out d0
     """
+    if context.invoked_subcommand:
+        return
+    for name, value in {"--templates": templates, "--strategy": strategy, "--out": out}.items():
+        if value is None:
+            raise InputError("dataset", name, "is missing", "see `tas dataset --help`")
     start = perf_counter()
     sources = sorted(templates.glob("*.nc"))[:n]
     if not sources:
@@ -72,3 +84,38 @@ def dataset(
         typer.echo(f"left out {file}: {problem}", err=True)
     if manifest["failed"]:
         raise typer.Exit(1)
+
+
+@group.command()
+def describe(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of sequences.")],
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a data set's card: DIR/card.md, card.csv (a row a sequence) and two pictures.
+
+    Counts, and distributions of motion, frame and heart rate, speckle correlation, contrast, size.
+    """
+    from tas_lib.collection import manifest_of
+    from tas_lib.datacard import MAKE, counts, draw, pictures, summary
+    from tas_lib.datacard import describe as measured
+
+    table = measured(folder, workers, progress=not quiet)
+    manifest = manifest_of(folder, MAKE)
+    known = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
+    known |= manifest["made_with"][-1]
+    table.to_csv(folder / "card.csv", index=False)
+    draw(table).savefig(folder / "card-numbers.png", dpi=120)
+    pictures(folder, table).savefig(folder / "card-pictures.png", dpi=120)
+    parts = [
+        f"# {folder.name}",
+        "\n".join(f"- {key}: {value}" for key, value in known.items()),
+        f"{len(table)} sequences, {table.frames.sum()} frames. By pathology and view:",
+        f"```\n{counts(table)}\n```",
+        f"```\n{summary(table).round(2)}\n```",
+        "![numbers](card-numbers.png)\n![some sequences](card-pictures.png)",
+    ]
+    (folder / "card.md").write_text("\n\n".join(parts) + "\n")
+    if not quiet:
+        typer.echo("\n\n".join(parts[1:-1]).replace("```", ""))
+        typer.echo(f"wrote {folder / 'card.md'}")
