@@ -1,0 +1,81 @@
+"""`tas template`: clips with their walls become recordings, of which data sets are made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tas_lib.cli.frame import Quiet, Rate, Spacing, app, make_folder
+from tas_lib.errors import InputError
+
+
+@app.command()
+def template(
+    clips: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CLIP...",
+            help="Clips as in `tas simulate`; or folders, of which every .cfg below is taken "
+            "(CAMUS, TED).",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the recordings.")],
+    contour: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Walls that were drawn on the one clip that is given."),
+    ] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who is filmed, where the clips do not say it."),
+    ] = None,
+    spacing_mm: Spacing = None,
+    frame_rate: Rate = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a recording (.nc) of every clip with its walls, for `tas dataset` and `tas refine`.
+
+    What is there already is kept. A clip of which none can be made is left out and named at the
+    end; the exit status is 1 then.
+
+    \b
+    Examples:
+      tas template database_nifti --out templates
+      tas template CLIP.dcm --contour WALLS.json --patient me --out templates
+    """
+    from tqdm import tqdm
+
+    from tas_lib import recording
+    from tas_lib.templates import load_template
+
+    found = [
+        path
+        for clip in clips
+        for path in (sorted(clip.rglob("*.cfg")) if clip.is_dir() else [clip])
+    ]
+    if not found:
+        raise InputError(clips[0], "CLIP", "holds no .cfg", "name clips, or a folder of CAMUS")
+    if contour and len(found) > 1:
+        raise InputError(contour, "--contour", "is of one clip", "give clips one at a time")
+    make_folder(out)
+    made, failed = 0, {}
+    for path in tqdm(found, "template", unit="clip", disable=quiet):
+        stem = f"{path.parent.name}-{path.stem}" if path.suffix.lower() == ".cfg" else path.stem
+        target = out / f"{stem}.nc"
+        if target.exists():
+            continue
+        try:
+            ds = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
+            if "patient" not in ds.attrs:
+                if patient is None:
+                    raise InputError(path, "patient", "is not stated", "state it: --patient NAME")
+                ds = ds.assign_attrs(patient=patient)
+            recording.save(ds, target)
+            made += 1
+        except InputError as error:
+            failed[path] = error
+    if not quiet:
+        typer.echo(f"wrote {made} recordings to {out}")
+    for error in failed.values():
+        typer.echo(f"left out: {error}", err=True)
+    if failed:
+        raise typer.Exit(1)
