@@ -2,7 +2,7 @@
 
 Every template becomes one sequence: same anatomy, grey levels and frame times, and the motion of
 the template's mesh. Templates that are virtual patients are taken as the paper had its real ones:
-their true motion is put aside, and masks give a coarse mesh (`coarse`).
+their true motion is put aside, and masks give a coarse mesh (`segmentation`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 import xarray as xr
 from tqdm import tqdm
 
@@ -23,63 +22,18 @@ from tas_lib import recording, strategies
 from tas_lib.collection import Collection, digest
 from tas_lib.errors import InputError
 from tas_lib.farm import each
-from tas_lib.masks import with_mesh
-from tas_lib.mesh import mask
-from tas_lib.recording import DIMS
 from tas_lib.scene import Choices, Scene, acquisition_for
+from tas_lib.segmentation import coarse, seen
+from tas_lib.simple_heart import simple_motion
 from tas_lib.simulator import WIDE, Acquisition, SectorOperator
 from tas_lib.speckle import correlation
-from tas_lib.tissue import random_field
 
 FILMS = {  # strategy -> film of a scene, given the template's correlation curves
     "s1": lambda scene, curves: strategies.s1(scene),
     "s2": strategies.s2,
     "s3": lambda scene, curves: strategies.s3(scene, curves)[-1],
+    "burman": lambda scene, curves: strategies.s1(scene, 1.0),  # and the motion of `simple_heart`
 }
-# Errors of a segmentation's masks, across the wall: their SD, length along it and time; our choice.
-ACROSS, WAVE, LASTING = 0.8e-3, 15e-3, 0.1  # [m], [m], [s]
-OF_THE_PATIENT = "heart", "pose", "scanner", "echogenicity", "transmit", "acquisition"  # attributes
-
-
-def coarse(patient: xr.Dataset) -> xr.Dataset:
-    """A virtual patient's recording with the mesh that masks give in place of the true one.
-
-    The masks (`labels`) are a segmentation's, with errors across the wall that change over the
-    beat, and say nothing of the motion along it: nodes keep equal arc lengths (section III-A.1).
-    Raises InputError.
-    """
-    z, x = patient.z.values, patient.x.values
-    labels = np.zeros(patient.bmode.shape, np.uint8)
-    for label, mesh in zip(labels, _segmented(patient), strict=True):
-        label[shapely.contains_xy(shapely.Polygon(mesh[:, 0]), *np.meshgrid(x, z))] = 1
-        label[mask(mesh, z, x)] = 2
-    kept = _seen(patient).assign(labels=(DIMS["labels"], labels))
-    return with_mesh(kept, *patient.mesh.shape[1:3], where=patient.attrs.get("source", "patient"))
-
-
-def _segmented(patient: xr.Dataset) -> np.ndarray:
-    """The true mesh (T, l, r, 2) [m] with its two walls where a segmentation finds them."""
-    mesh, time = patient.mesh.values, patient.time.values
-    across = mesh[:, :, -1] - mesh[:, :, 0]
-    across = ACROSS * across / np.linalg.norm(across, axis=-1, keepdims=True)
-    rng = np.random.default_rng([patient.attrs["seed"], *b"masks"])
-    late = np.broadcast_to((WAVE / LASTING * time)[:, None], mesh.shape[:2])
-    inner, outer = (
-        random_field(
-            np.stack([wall[..., 0], late, wall[..., 1]], -1).reshape(-1, 3), WAVE, rng
-        ).reshape(*late.shape, 1)
-        * across
-        for wall in (mesh[:, :, 0], mesh[:, :, -1])
-    )
-    depth = np.linspace(0, 1, mesh.shape[2])[:, None]
-    return mesh + (1 - depth) * inner[:, :, None] + depth * outer[:, :, None]
-
-
-def _seen(template: xr.Dataset) -> xr.Dataset:
-    """A template without its mesh and, if it is a virtual patient, without what only we know."""
-    kept = template[["bmode", "sector"]]
-    kept.attrs = {name: value for name, value in kept.attrs.items() if name not in OF_THE_PATIENT}
-    return kept
 
 
 def acquisition(template: xr.Dataset) -> Acquisition:
@@ -103,10 +57,12 @@ def simulate(
     *,
     progress: bool = True,
 ) -> xr.Dataset:
-    """One sequence of a template by strategy s1, s2 or s3, with its `correlation`."""
+    """One sequence of a template by strategy s1, s2, s3 or burman, with its `correlation`."""
     if strategy not in FILMS:
         problem = f"{strategy!r} is unknown"
         raise InputError("data set", "strategy", problem, f"choose one of {', '.join(FILMS)}")
+    if strategy == "burman":
+        template = simple_motion(template, seed)
     operator = operator_of(acquisition(template), progress)
     scene = Scene(template, seed, choices, operator=operator, progress=progress)
     film = FILMS[strategy](scene, correlation(template))
@@ -176,7 +132,7 @@ def _make(
     template = recording.open(source)
     if motion is not None:
         with xr.open_dataset(motion / source.name, engine="h5netcdf") as moved:
-            template = _seen(template).assign(mesh=moved.mesh.astype(float).load())
+            template = seen(template).assign(mesh=moved.mesh.astype(float).load())
     elif "elevation" in template:  # the truth of a virtual patient
         template = coarse(template)
     number = _seed(source.stem, seed)

@@ -23,13 +23,14 @@ from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.collection import Collection, digest
-from tas_lib.dataset import coarse, make_dataset
+from tas_lib.dataset import make_dataset
 from tas_lib.errors import InputError
 from tas_lib.farm import each
 from tas_lib.learning import learn
 from tas_lib.mesh import folds
 from tas_lib.observers import Reading, carried
 from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.segmentation import coarse
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import Tracker, track
 from tas_lib.training import Budget

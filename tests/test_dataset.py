@@ -7,14 +7,15 @@ import pytest
 from scipy.interpolate import interp1d
 from typer.testing import CliRunner
 
-from tas_lib import cli, dataset, farm, recording
+from tas_lib import cli, dataset, farm, recording, segmentation
 from tas_lib.collection import MANIFEST
-from tas_lib.dataset import coarse, make_dataset, simulate
+from tas_lib.dataset import make_dataset, simulate
 from tas_lib.errors import InputError
 from tas_lib.learning import split
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.recording import MESH_DIMS
 from tas_lib.scene import Choices, Scene
+from tas_lib.segmentation import coarse
 from tas_lib.simulator import WIDE
 
 
@@ -57,7 +58,7 @@ def stretching():
 
 
 def test_masks_keep_where_the_wall_is_and_lose_motion_along_it(stretching, monkeypatch):
-    monkeypatch.setattr(dataset, "ACROSS", 0.0)
+    monkeypatch.setattr(segmentation, "ACROSS", 0.0)
     true, even = stretching
     nodes, found = true.mesh.values, coarse(true).mesh.values
     assert np.linalg.norm(nodes[1] - nodes[0], axis=-1).max() > 3e-3
@@ -67,7 +68,7 @@ def test_masks_keep_where_the_wall_is_and_lose_motion_along_it(stretching, monke
 
 def test_masks_err_across_the_wall_and_otherwise_in_every_frame(stretching):
     true, even = stretching
-    nodes, found = true.mesh.values, dataset._segmented(true)
+    nodes, found = true.mesh.values, segmentation._segmented(true)
     across = nodes[:, :, -1] - nodes[:, :, 0]
     across /= np.linalg.norm(across, axis=-1, keepdims=True)
     along = across[..., ::-1] * [1, -1]
@@ -75,7 +76,9 @@ def test_masks_err_across_the_wall_and_otherwise_in_every_frame(stretching):
         error = found[:, :, k] - nodes[:, :, k]
         assert np.abs((error * along).sum(-1)).max() < 1e-12
         away = (error * across).sum(-1)
-        assert 0.4 * dataset.ACROSS < away.std() < 1.6 * dataset.ACROSS  # some 12 independent ones
+        assert (
+            0.4 * segmentation.ACROSS < away.std() < 1.6 * segmentation.ACROSS
+        )  # some 12 independent ones
         assert abs(np.corrcoef(away)[0, 1]) < 0.6
     np.testing.assert_array_equal(coarse(true).mesh, coarse(true).mesh)
 
@@ -88,6 +91,8 @@ def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, 
         assert film.correlation.shape == template.mesh.shape[:3]
         assert film.attrs["strategy"] == strategy.upper()
         np.testing.assert_allclose(film.correlation[2], 1, atol=1e-5)
+    film = simulate(template, "burman", 3, Choices(density=1.0), progress=False)
+    assert film.attrs["p"] == 1 and np.ptp(film.mesh, axis=0).max() > 1e-3  # coherent, and it moves
     with pytest.raises(InputError, match="strategy: 's9' is unknown; choose one of s1"):
         simulate(template, "s9")
 

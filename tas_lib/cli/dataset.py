@@ -27,7 +27,7 @@ def dataset(
         ),
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(metavar="s1|s2|s3", help="How the speckle fades.")
+        str | None, typer.Option(metavar="s1|s2|s3|burman", help="How the speckle fades.")
     ] = None,
     out: Annotated[
         Path | None,
