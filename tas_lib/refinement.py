@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from tas_lib import recording
-from tas_lib.collection import Collection, digest
+from tas_lib.collection import MANIFEST, Collection, digest, manifest_of
 from tas_lib.dataset import make_dataset
 from tas_lib.errors import InputError
 from tas_lib.farm import each
@@ -31,6 +31,7 @@ from tas_lib.mesh import folds
 from tas_lib.observers import Reading, carried
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.segmentation import coarse
+from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import Tracker, track
 from tas_lib.training import Budget
@@ -124,9 +125,9 @@ def make_motion(
 ) -> dict[str, Any]:
     """Track every template from its mask at end-systole, into a `Collection` of meshes -> manifest.
 
-    Its entries tell how much the tracks had to be smoothed (`unfolded`) and, of virtual patients,
-    how far they are from the truth (`error`, metres). What cannot be tracked is left out and listed
-    under `failed`.
+    Its entries tell how much the tracks had to be smoothed (`unfolded`), and of the motion that was
+    tracked, that of masks and, for virtual patients, the true one: `told`. What cannot be tracked
+    is left out and listed under `failed`.
     """
     weights = Path(weights)
     made, failed = Collection(folder, {"weights": digest(weights)}), {}
@@ -156,26 +157,40 @@ def _tracked(path: Path, folder: Path, weights: Path) -> dict[str, Any]:
     found = track(seen, start, _tracker(weights), es).tracks.values
     mesh, smoothing = unfolded(found, es)
     validate(seen.assign(mesh=(MESH_DIMS, mesh)), path)
-    about = {"smoothing": smoothing}
-    for name in ("patient", "view"):
-        about[name] = template.attrs[name]
-    if known:
-        about |= errors(template, {"error": mesh, "error_of_masks": seen.mesh.values})
+    motions = {"tracked": mesh, "masks": seen.mesh.values}
+    about = {name: template.attrs.get(name) for name in ("patient", "view")}
+    about |= {"smoothing": smoothing, "motions": told(template, motions, known)}
     motion = xr.Dataset({"mesh": (MESH_DIMS, mesh.astype(np.float32), {"units": "m"})})
     with recording.replacing(folder / path.name) as temporary:
         motion.to_netcdf(temporary, engine="h5netcdf", encoding={"mesh": {"zlib": True}})
     return about
 
 
-def errors(truth: xr.Dataset, meshes: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean distance [m] of meshes (T, l, r, 2) from where the true motion carries them from ES."""
-    es = int(truth.attrs["es_frame"])
-    return {
-        name: float(
-            np.linalg.norm(mesh - carried(truth, Reading(mesh[es], es, es)), axis=-1).mean()
-        )
-        for name, mesh in meshes.items()
-    }
+def told(template: xr.Dataset, motions: dict[str, np.ndarray], known: bool) -> dict[str, Any]:
+    """Of each motion (T, l, r, 2) [m], and of the true one where it is `known`, what it says.
+
+    segments (6,): end-systolic strain; error: mean distance [m] from where the true motion carries
+    that mesh from end-systole.
+    """
+    es, ed = int(template.attrs["es_frame"]), int(template.attrs.get("ed_frame", 0))
+    if known:
+        motions = motions | {"truth": template.mesh.values}
+    about = {}
+    for name, mesh in motions.items():
+        about[name] = {"segments": longitudinal_strain(mesh, ed)[1][es].tolist()}
+        if known:
+            true = carried(template, Reading(mesh[es], es, es))
+            about[name]["error"] = float(np.linalg.norm(mesh - true, axis=-1).mean())
+    return about
+
+
+def motions(folder: str | Path) -> list[dict[str, Any]]:
+    """Entries of all motion that `refine` has made in a folder, each with its `chain`."""
+    rows = []
+    for path in sorted(Path(folder).glob(f"*/motion/{MANIFEST}")):
+        entries = manifest_of(path.parent, "run `tas refine`")["recordings"]
+        rows += [{"chain": path.parent.parent.name, **entry} for entry in entries]
+    return rows
 
 
 def unfolded(path: np.ndarray, frame: int) -> tuple[np.ndarray, float]:

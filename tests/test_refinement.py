@@ -11,7 +11,7 @@ from tas_lib import cli, farm, learning, recording, refinement
 from tas_lib.collection import MANIFEST
 from tas_lib.errors import InputError
 from tas_lib.mesh import folds
-from tas_lib.refinement import CHAINS, errors, refine, unfolded
+from tas_lib.refinement import CHAINS, motions, refine, told, unfolded
 from tas_lib.samples import Clip
 from tas_lib.trackers import weights
 from tas_lib.training import Budget
@@ -49,6 +49,11 @@ def test_each_stage_is_moved_as_the_one_before_has_tracked(templates, tmp_path):
     np.testing.assert_allclose(film.mesh[es], template.mesh[es], atol=1e-6)
     assert np.abs(film.mesh - template.mesh).max() > 1e-5  # the network is hardly trained
     assert film.attrs["strategy"] == "S2"
+    rows = motions(out)
+    assert [row["chain"] for row in rows] == ["s1-s2"] * 3 and len(
+        {r["patient"] for r in rows}
+    ) == 3
+    assert {*rows[0]["motions"]} == {"tracked", "masks"}
 
 
 def test_what_is_there_is_kept_and_shared(templates, tmp_path):
@@ -80,16 +85,18 @@ def test_folds_are_smoothed_away_and_nothing_else_is():
         unfolded(np.stack([grid, grid * [-1, 1]]), 0)
 
 
-def test_errors_are_from_where_true_motion_carries_the_mesh(moving_clip):
+def test_motion_is_compared_with_where_the_truth_carries_the_mesh(moving_clip):
     shifts = 1e-3 * np.stack([np.arange(5.0), np.zeros(5)], -1)
     truth = moving_clip(shifts)
     es = truth.attrs["es_frame"]
     drawn = truth.mesh.values[es] * 0.98 + 1e-3
     right = drawn + (shifts - shifts[es])[:, None, None]
     still = np.broadcast_to(drawn, right.shape)
-    found = errors(truth, {"right": right, "still": still})
-    assert found["right"] < 1e-8
-    assert found["still"] == pytest.approx(np.abs(shifts - shifts[es])[:, 0].mean())
+    found = told(truth, {"right": right, "still": still}, known=True)
+    assert found["right"]["error"] < 1e-8 and found["truth"]["error"] < 1e-8
+    assert found["still"]["error"] == pytest.approx(np.abs(shifts - shifts[es])[:, 0].mean())
+    np.testing.assert_allclose(found["right"]["segments"], 0, atol=1e-9)
+    assert "error" not in told(truth, {"right": right}, known=False)["right"]
 
 
 def test_rows_of_the_table_are_chains_by_name():

@@ -1,5 +1,6 @@
 """`tas refine`: data sets and networks in stages, each from the one before."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -59,8 +60,9 @@ def refine(
     """Refine a data set in stages: simulate, learn, track, simulate again with that motion.
 
     OUT has a folder for each chain of strategies (s1, s1-s2 ...) with its motion, data and networks
-    (seed0/best.safetensors); chains that begin alike share what they have in common. A run that was
-    stopped goes on where it was.
+    (seed0/best.safetensors); chains that begin alike share what they have in common. motion.json
+    tells of each tracked film how far its motion is from the truth, where that is known. A run that
+    was stopped goes on where it was.
 
     \b
     Example:
@@ -68,7 +70,9 @@ def refine(
       tas refine --stages 'D2 S1>S2>S3' --templates camus --seeds 0,1,2
     """
     from tas_lib.cohorts import make_cohort
-    from tas_lib.refinement import CHAINS, refine
+    from tas_lib.provenance import facts
+    from tas_lib.recording import replacing
+    from tas_lib.refinement import CHAINS, motions, refine
     from tas_lib.training import profile as budget
 
     chains = list(CHAINS.values())
@@ -103,3 +107,7 @@ def refine(
         if not quiet:
             for path in weights:
                 typer.echo(f"wrote {path}")
+    command = f"tas refine --stages {stages} --profile {profile} --preset {preset} --seeds {seeds}"
+    with replacing(out / "motion.json") as temporary:
+        made = {"command": command, **facts(device), "rows": motions(out)}
+        temporary.write_text(json.dumps(made, indent=1))
