@@ -46,7 +46,7 @@ def each(
 
         def sent(count):
             for item in islice(items, count):
-                future = client.submit(_tried, function, item, pure=False)
+                future = client.submit(_by_itself, function, item, pure=False)
                 of[future] = item
                 yield future
 
@@ -66,6 +66,14 @@ def _tried(function: Callable[[Item], Result], item: Item) -> Result | InputErro
         return function(item)
     except InputError as error:
         return error
+
+
+def _by_itself(function: Callable[[Item], Result], item: Item) -> Result | InputError:
+    """`_tried`, in a process of the farm: xarray shall not ask the farm for locks on files."""
+    import dask
+
+    with dask.config.set(scheduler="synchronous"):
+        return _tried(function, item)
 
 
 @contextmanager

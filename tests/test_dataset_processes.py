@@ -1,0 +1,89 @@
+"""A data set survives whatever happens to the processes that make it."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import xarray as xr
+
+from tas_lib import recording
+from tas_lib.collection import MANIFEST, digest
+
+FILMS = 6
+
+
+@pytest.fixture(scope="module")
+def templates(wall_clip, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("templates")
+    for k in range(FILMS):
+        ds = wall_clip(10e-3, 1e-3 * np.sin(np.arange(12) + k))
+        recording.save(ds.assign_attrs(patient=f"one {k}", ed_frame=0), folder / f"{k}.nc")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(templates, tmp_path_factory):
+    """What one undisturbed process makes."""
+    out = tmp_path_factory.mktemp("whole")
+    assert start(templates, out, "--workers", "1").wait() == 0
+    return made(out)
+
+
+def start(templates, out, *words):
+    words = ["dataset", "--templates", templates, "--strategy", "s1", "--out", out, *words]
+    return subprocess.Popen([sys.executable, "-m", "tas_lib.cli", *map(str, words), "--quiet"])
+
+
+def made(out: Path) -> dict[str, str]:
+    entries = json.loads((out / MANIFEST).read_text())["recordings"]
+    assert all(digest(out / entry["file"]) == entry["sha256"] for entry in entries)
+    assert {path.name for path in out.iterdir()} == {MANIFEST, *(e["file"] for e in entries)}
+    return {entry["file"]: content(out / entry["file"]) for entry in entries}
+
+
+def content(path: Path) -> str:
+    """A hash of names, values and attributes: HDF5 may lay the same ones out in another order."""
+    ds = xr.load_dataset(path, engine="h5netcdf", decode_times=False, mask_and_scale=False)
+    parts = [
+        (name, v.dims, v.values.tobytes(), v.attrs) for name, v in sorted(ds.variables.items())
+    ]
+    return hashlib.sha256(repr((parts, sorted(ds.attrs.items()))).encode()).hexdigest()
+
+
+def begun(out: Path, count: int):
+    until = time.monotonic() + 120
+    while len(list(out.glob("[0-9]*.nc"))) < count:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_replaced(templates, whole, tmp_path):
+    run = start(templates, tmp_path, "--workers", "2")
+    begun(tmp_path, 1)
+    children = psutil.Process(run.pid).children(recursive=True)
+    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    workers[0].kill()
+    assert run.wait() == 0 and made(tmp_path) == whole
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(templates, whole, tmp_path):
+    run = start(templates, tmp_path, "--workers", "2")
+    begun(tmp_path, 2)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert 0 < len(list(tmp_path.glob("[0-9]*.nc"))) < FILMS
+    time.sleep(2)  # its workers notice
+    assert start(templates, tmp_path, "--workers", "2").wait() == 0
+    for path in tmp_path.glob(".*"):
+        path.unlink()  # what the killed one was writing
+    assert made(tmp_path) == whole
