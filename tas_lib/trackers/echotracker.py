@@ -65,7 +65,7 @@ class EchoTracker(nn.Module):
 
     start, bidirectional, least = "first", False, (2, 64)
     progress = False  # shown while it tracks
-    rate = 5e-4  # of learning, its authors'
+    rate = 1e-3  # of learning
 
     def __init__(self, sizes: Sizes = PAPER):
         super().__init__()

@@ -70,7 +70,7 @@ class MyoTracker(nn.Module):
 
     start, bidirectional, least = "es", True, (2, 64)
     progress = False  # shown while it tracks
-    rate = 1e-3  # of learning, its authors'
+    rate = 3e-3  # of learning
 
     def __init__(self, sizes: Sizes = SMALL):
         super().__init__()
