@@ -6,7 +6,7 @@ import torch
 
 from tas_lib.errors import InputError
 from tas_lib.templates import default_template
-from tas_lib.trackers import registry
+from tas_lib.trackers import registry, weights
 from tas_lib.trackers.tracker import Learned, Prediction, canvas, mesh_grid, track
 
 SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
@@ -183,3 +183,12 @@ def test_a_network_that_looks_ahead_is_run_both_ways(clip):
         atol=1e-8,
     )
     np.testing.assert_allclose(found.visibility[:, 0, 0], away / 10, atol=1e-6)
+
+
+def test_a_tolerance_is_for_those_who_iterate_in_windows(tmp_path):
+    for name in ("tasnet", "myotracker"):
+        weights.save(registry.network(name), tmp_path / f"{name}.safetensors", {"pixel": 1e-3})
+    assert registry.get(tmp_path / "tasnet.safetensors", 0.5).network.tolerance == 0.5
+    for name in ("speckle", tmp_path / "myotracker.safetensors"):
+        with pytest.raises(InputError, match="tolerance: .*; leave it away"):
+            registry.get(name, 0.5)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, path_of, results
+from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, number, path_of, results
 from tas_lib.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ def track(
             "file of weights that `tas train` wrote.",
         ),
     ] = "speckle",
+    tolerance: Annotated[
+        float | None,
+        number(
+            "Of TAS-Net and CoTracker: leave a window once an iteration has moved no point by as "
+            "many pixels of 0.75 mm; all iterations otherwise.",
+            min=0.0,
+        ),
+    ] = None,
     spacing_mm: Spacing = None,
     frame_rate: Rate = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
@@ -58,7 +66,7 @@ def track(
     from tas_lib.trackers import registry
     from tas_lib.trackers.tracker import track as follow
 
-    chosen = registry.get(tracker)
+    chosen = registry.get(tracker, tolerance)
     beat = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
     for name in ("ed_frame", "es_frame"):
         if name not in beat.attrs:

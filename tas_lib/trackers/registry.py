@@ -42,13 +42,16 @@ def weights_of(name: str | Path) -> Path | None:
     return SHIPPED / f"{name}.safetensors" if name in NETWORKS else Path(name)
 
 
-def get(name: str | Path) -> Tracker:
+def get(name: str | Path, tolerance: float | None = None) -> Tracker:
     """A tracker that is ready: "speckle", one whose weights ship, or a file of weights.
 
-    Raises InputError.
+    tolerance [px]: TAS-Net and CoTracker leave a window once an iteration has moved no point by as
+    much. Raises InputError.
     """
     path = weights_of(name)
     if path is None:
+        if tolerance is not None:
+            raise InputError("speckle", "tolerance", "means nothing here", "leave it away")
         return SpeckleTracking()
     if not path.is_file():
         ready = [n for n in NAMES if n == "speckle" or weights_of(n).is_file()]
@@ -58,4 +61,10 @@ def get(name: str | Path) -> Tracker:
     if not isinstance(pixel, float) or not 1e-5 < pixel < 1e-2:
         remedy = "give weights that `tas train` wrote"
         raise InputError(path, "pixel", f"is {pixel!r}, no size in metres", remedy)
-    return Learned(weights.load(path), pixel)
+    network = weights.load(path)
+    if tolerance is not None:
+        if not isinstance(network, tasnet.TASNet):
+            problem = "is known to TAS-Net and CoTracker alone"
+            raise InputError(path, "tolerance", problem, "leave it away")
+        network.tolerance = tolerance
+    return Learned(network, pixel)
