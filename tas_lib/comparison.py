@@ -63,7 +63,11 @@ def compare(
 
 
 def _check_unseen(path: Path, judged: set[str]) -> None:
-    learnt = weights.learnt_from(weights.card(path))
+    card = weights.card(path)
+    if "data" in card and "patients" not in card:
+        problem = "are not named: nobody knows whether some are evaluated here"
+        raise InputError(path, "patients", problem, "train anew with this version")
+    learnt = weights.learnt_from(card)
     seen = sorted(one for one in judged if any(may_be_same(one, other) for other in learnt))
     if seen:
         problem = f"learnt from {len(seen)} of those who are evaluated, {seen[0]} among them"
@@ -79,7 +83,12 @@ def by_patient(table: pd.DataFrame, column: str) -> pd.DataFrame:
 def interval(
     values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % bootstrap interval (percentiles) of a statistic of patients' values (P, ...)."""
+    """95 % bootstrap interval (percentiles) of a statistic of patients' values (P, ...).
+
+    NaN where there is one patient.
+    """
+    if len(values) < 2:
+        return np.nan, np.nan
     found = bootstrap(
         (np.arange(len(values)),),
         lambda drawn: statistic(values[drawn]),

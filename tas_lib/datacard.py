@@ -64,7 +64,10 @@ def _row(file: str, folder: Path) -> dict[str, Any]:
     ed = int(ds.attrs.get("ed_frame", 0))
     gls, segments = (100 * strain for strain in longitudinal_strain(mesh, ed))
     whole = ds.attrs.get("cycle") == "ED to ED"
-    near = [np.abs(time - time[es] - after).argmin() for after in (-AFTER, AFTER)]
+    if "correlation" not in ds:
+        raise InputError(folder / file, "correlation", "is missing", MAKE)
+    sides = time[es] + np.array([-AFTER, AFTER])
+    near = [np.abs(time - t).argmin() for t in sides if 0 <= t <= time[-1]]
     wall, blood = [], []
     for t in (ed, es):
         cavity = shapely.contains_xy(
@@ -84,7 +87,7 @@ def _row(file: str, folder: Path) -> dict[str, Any]:
             "gls": gls.min(),
             "least_segment": segments[es].min(),
             "most_segment": segments[es].max(),
-            "correlation": float(ds.correlation.values[near].mean()),
+            "correlation": float(ds.correlation.values[near].mean()) if near else np.nan,
             "contrast": 255 * (np.mean(wall) - np.mean(blood)),
             "kilobytes": (folder / file).stat().st_size / 1e3 / len(time),
         }

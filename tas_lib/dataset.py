@@ -28,12 +28,13 @@ from tas_lib.simple_heart import simple_motion
 from tas_lib.simulator import WIDE, Acquisition, SectorOperator
 from tas_lib.speckle import correlation
 
-FILMS = {  # strategy -> film of a scene, given the template's correlation curves
-    "s1": lambda scene, curves: strategies.s1(scene),
-    "s2": strategies.s2,
-    "s3": lambda scene, curves: strategies.s3(scene, curves)[-1],
-    "burman": lambda scene, curves: strategies.s1(scene, 1.0),  # and the motion of `simple_heart`
+FILMS = {  # strategy -> film of a scene
+    "s1": strategies.s1,
+    "s2": lambda scene: strategies.s2(scene, correlation(scene.template)),
+    "s3": lambda scene: strategies.s3(scene, correlation(scene.template))[-1],
+    "burman": lambda scene: strategies.s1(scene, 1.0),  # and the motion of `simple_heart`
 }
+NEEDED = "bmode", "sector", "es_frame", "sector_half_angle", "sector_r_max"  # of a template
 
 
 def acquisition(template: xr.Dataset) -> Acquisition:
@@ -58,15 +59,39 @@ def simulate(
     progress: bool = True,
 ) -> xr.Dataset:
     """One sequence of a template by strategy s1, s2, s3 or burman, with its `correlation`."""
-    if strategy not in FILMS:
-        problem = f"{strategy!r} is unknown"
-        raise InputError("data set", "strategy", problem, f"choose one of {', '.join(FILMS)}")
+    check_strategy(strategy)
     if strategy == "burman":
         template = simple_motion(template, seed)
     operator = operator_of(acquisition(template), progress)
     scene = Scene(template, seed, choices, operator=operator, progress=progress)
-    film = FILMS[strategy](scene, correlation(template))
+    film = FILMS[strategy](scene)
     return film if "correlation" in film else film.assign(correlation=correlation(film))
+
+
+def check_strategy(strategy: str) -> None:
+    """Raises InputError for an unknown name."""
+    if strategy not in FILMS:
+        problem = f"{strategy!r} is unknown"
+        raise InputError("data set", "strategy", problem, f"choose one of {', '.join(FILMS)}")
+
+
+def templates_in(folder: str | Path) -> list[Path]:
+    """Recordings (.nc) in a folder, without what is being written there. Raises InputError."""
+    found = sorted(p for p in Path(folder).glob("*.nc") if not p.name.startswith("."))
+    if not found:
+        raise InputError(folder, "templates", "there is no recording", "name a folder of .nc files")
+    return found
+
+
+def open_template(path: Path) -> xr.Dataset:
+    """A recording of which a sequence can be made. Raises InputError."""
+    template = recording.open(path)
+    needed = (*NEEDED, "seed") if "elevation" in template else (*NEEDED, "mesh")
+    for name in needed:
+        if name not in template and name not in template.attrs:
+            remedy = "make templates with `tas template` or `tas cohort`"
+            raise InputError(path, name, "is missing", remedy)
+    return template
 
 
 def make_dataset(
@@ -86,13 +111,23 @@ def make_dataset(
     workers, scheduler: who makes them, see `farm.each`. A run that was cut short goes on; a
     sequence whose template has changed is made anew. A template of which none can be made is left
     out, and its reason returned under `failed`. A sequence depends on its template and mesh, the
-    template's name and `seed` alone.
+    template's name and `seed` alone. Raises InputError: an unknown strategy, a folder that holds
+    something else or the templates.
     """
+    check_strategy(strategy)
+    folder, sources = Path(folder).resolve(), [path.resolve() for path in sources]
+    if any(path.parent == folder for path in sources):
+        raise InputError(folder, "folder", "holds the templates", "name another one")
     choices = Choices()
     identity = {"strategy": strategy, "seed": seed, "choices": dataclasses.asdict(choices)}
     made, failed = Collection(folder, identity), {}
     make = partial(
-        _make, folder=made.folder, strategy=strategy, seed=seed, choices=choices, motion=motion
+        _make,
+        folder=folder,
+        strategy=strategy,
+        seed=seed,
+        choices=choices,
+        motion=motion and motion.resolve(),
     )
     with tqdm(sources, strategy, unit="sequence", disable=not progress) as bar:
         missing = []
@@ -129,7 +164,7 @@ def _make(
 ) -> dict[str, Any]:
     """Write the sequence of a template -> its entry in the manifest."""
     made_of = _made_of(source, motion)
-    template = recording.open(source)
+    template = open_template(source)
     if motion is not None:
         with xr.open_dataset(motion / source.name, engine="h5netcdf") as moved:
             template = seen(template).assign(mesh=moved.mesh.astype(float).load())

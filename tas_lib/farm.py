@@ -29,36 +29,38 @@ def each(
     """Pairs (item, function(item) or the InputError that it raised), in the order of completion.
 
     workers: processes (all cores), each with one thread; one is this process itself. scheduler:
-    address of a Dask scheduler whose workers, as many as there are, see the same files. Raises
-    InputError where nobody answers there.
+    address of a Dask scheduler whose workers, with one thread each, see the same files; they may
+    come and go. Raises InputError where nobody answers there.
     """
     workers = cores() if workers is None else workers
     if workers < 1:
         raise InputError("farm", "workers", f"are {workers}", "let at least one work")
-    if scheduler is None and workers == 1:
+    items = list(items)
+    if not items or (scheduler is None and workers == 1):
         for item in items:
             yield item, _tried(function, item)
         return
     from dask.distributed import KilledWorker, as_completed
 
     with _client(workers, scheduler) as client:
-        items, of = iter(items), {}
+        waiting, of = iter(items), {}
 
-        def sent(count):
-            for item in islice(items, count):
+        def sent():
+            there = max(1, sum(client.nthreads().values()))
+            for item in islice(waiting, max(0, AHEAD * there - len(of))):
                 future = client.submit(_by_itself, function, item, pure=False)
                 of[future] = item
                 yield future
 
-        ready = as_completed(sent(AHEAD * max(1, len(client.ncores()))))
+        ready = as_completed(list(sent()))
         for future in ready:
             item = of.pop(future)
             try:
                 yield item, future.result()
             except KilledWorker:
-                problem = "was given up: the process that makes it dies each time"
-                yield item, InputError(item, "item", problem, "give processes more memory")
-            ready.update(list(sent(1)))
+                problem = "was given up: it dies each time"
+                yield item, InputError(item, "process", problem, "give it more memory")
+            ready.update(list(sent()))
 
 
 def _tried(function: Callable[[Item], Result], item: Item) -> Result | InputError:

@@ -17,7 +17,7 @@ from tas_lib.errors import InputError
 from tas_lib.samples import Sequence, load
 from tas_lib.trackers.registry import PIXEL, network
 from tas_lib.trackers.weights import begin_from, card
-from tas_lib.training import Budget, train
+from tas_lib.training import Budget, finished, train
 
 REMEDY = "make them with `tas dataset`"
 FOLD = 10  # every tenth patient judges
@@ -44,20 +44,13 @@ def learn(
     example a step; one learns the error, others infinity. The weights' card tells the `command`, if
     there was one. Raises InputError.
     """
-    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise InputError("train", "device", f"{device} is not there", "use cpu")
-    learning, judging = split(data)
-    few = np.linspace(0, len(judging) - 1, min(budget.validation, len(judging))).astype(int)
-    learning, judging = (
-        [load(path, PIXEL, ROOM) for path in tqdm(paths, "read", leave=False, disable=not progress)]
-        for paths in (learning, [judging[k] for k in few])
-    )
+    check_device(device)
     torch.manual_seed(seed)
     net = network(tracker, preset)
     if init is not None:
         net = begin_from(net, init)
-    for seq in (*learning, *judging):
-        _check(seq, net.least[1])
+    learning, judging = split(data)
+    few = np.linspace(0, len(judging) - 1, min(budget.validation, len(judging))).astype(int)
     about = {
         "command": command,
         "tracker": tracker,
@@ -69,8 +62,26 @@ def learn(
     if init is not None:
         about["init"] = {"sha256": digest(Path(init)), **card(init)}
     with ranks.together(device) as place:
+        best = finished(net, folder, budget, seed, about)
+        if best is not None:
+            return best
+        learning, judging = (
+            [
+                load(path, PIXEL, ROOM)
+                for path in tqdm(paths, "read", leave=False, disable=not progress)
+            ]
+            for paths in (learning, [judging[k] for k in few])
+        )
+        for seq in (*learning, *judging):
+            _check(seq, net.least[1])
         net = net.to(place)
         return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
+
+
+def check_device(device: str) -> None:
+    """Raises InputError where there is none of that name."""
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise InputError("train", "device", f"{device} is not there", "use cpu")
 
 
 def _check(seq: Sequence, least: int) -> None:

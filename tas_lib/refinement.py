@@ -22,13 +22,14 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from tas_lib import recording
-from tas_lib.collection import MANIFEST, Collection, digest, manifest_of
-from tas_lib.dataset import make_dataset
+from tas_lib.collection import Collection, digest, manifest_of
+from tas_lib.dataset import check_strategy, make_dataset, open_template
 from tas_lib.errors import InputError
 from tas_lib.farm import each
-from tas_lib.learning import learn
+from tas_lib.learning import check_device, learn
 from tas_lib.mesh import folds
 from tas_lib.observers import Reading, carried
+from tas_lib.parallel import one_thread
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.segmentation import coarse
 from tas_lib.strain import longitudinal_strain
@@ -63,55 +64,45 @@ def refine(
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = True,
-) -> list[Path]:
-    """Make a chain of data sets and train TAS-Net on each -> weights of the last, a seed each.
+) -> tuple[list[Path], dict[str, str]]:
+    """Make a chain of data sets and train TAS-Net on each.
 
     templates: recordings (.nc); the first stage takes the first `first` of them alone (the paper:
-    242 of 1,478). The first seed's network makes the next stage's motion. All that is there already
-    is kept, and what was cut short goes on. Raises InputError, also where a stage leaves out more
-    than half of the templates.
+    242 of 1,478). The first seed's network makes the next stage's motion. What is there already is
+    kept, and what was cut short goes on. Returns the weights of the last stage, one file a seed,
+    and what was left out in any stage with its reason. Raises InputError, also where a stage leaves
+    out more than half of the templates.
     """
-    folder, weights = Path(folder), []
+    for strategy in stages:
+        check_strategy(strategy)
+    check_device(device)
+    folder, weights, left_out = Path(folder), [], {}
+    who = {"workers": workers, "scheduler": scheduler, "progress": progress}
     for k, strategy in enumerate(stages):
-        here = folder / "-".join(stages[: k + 1])
-        few, motion = templates[: first if k == 0 else None], None
+        here, motion, failed = folder / "-".join(stages[: k + 1]), None, {}
+        few = list(templates)[: None if k else first]
         if k:
             motion = here / "motion"
-            make_motion(
-                templates,
-                motion,
-                weights[0],
-                workers=workers,
-                scheduler=scheduler,
-                progress=progress,
-            )
-            few = [path for path in few if (motion / path.name).is_file()]
-        made = make_dataset(
-            few,
-            here / "data",
-            strategy,
-            motion=motion,
-            workers=workers,
-            scheduler=scheduler,
-            progress=progress,
-        )
-        if len(made["failed"]) > len(few) / 2:
-            name, problem = next(iter(made["failed"].items()))
+            failed = make_motion(few, motion, weights[0], **who)["failed"]
+        ready = [path for path in few if path.name not in failed]
+        if ready:
+            failed |= make_dataset(ready, here / "data", strategy, motion=motion, **who)["failed"]
+        if len(failed) > len(few) / 2:
             problem = (
-                f"left out {len(made['failed'])} of {len(few)} templates, as {name}: {problem}"
+                f"left out {len(failed)} of {len(few)} templates ({next(iter(failed.values()))})"
             )
-            raise InputError(here, "data", problem, "give others")
+            raise InputError(here, "templates", problem, "give others")
+        left_out |= {f"{here.name}/{name}": reason for name, reason in failed.items()}
         weights = []
         for seed in seeds:
             run = here / f"seed{seed}"
-            command = f"tas refine --stages {','.join(stages[: k + 1])} --seeds {seed}"
             learn(
                 *("tasnet", here / "data", run, budget, preset, seed, device),
-                command=command,
+                command=f"tas refine --stages {','.join(stages[: k + 1])} --seeds {seed}",
                 progress=progress,
             )
             weights.append(run / "best.safetensors")
-    return weights
+    return weights, left_out
 
 
 def make_motion(
@@ -126,13 +117,19 @@ def make_motion(
     """Track every template from its mask at end-systole, into a `Collection` of meshes -> manifest.
 
     Its entries tell how much the tracks had to be smoothed (`unfolded`), and of the motion that was
-    tracked, that of masks and, for virtual patients, the true one: `told`. What cannot be tracked
-    is left out and listed under `failed`.
+    tracked, that of masks and, for virtual patients, the true one: `told`. What another template or
+    other weights gave is made anew. What cannot be tracked is left out and listed under `failed`.
     """
-    weights = Path(weights)
-    made, failed = Collection(folder, {"weights": digest(weights)}), {}
-    missing = [path for path in templates if not made.has(path.name)]
-    make = partial(_tracked, folder=made.folder, weights=weights)
+    folder, weights = Path(folder).resolve(), Path(weights).resolve()
+    made, failed = Collection(folder, {"motion": "tracked"}), {}
+    found = digest(weights)
+    make = partial(_tracked, folder=folder, weights=weights, found=found)
+
+    def current(path: Path) -> bool:
+        of = {"template_sha256": digest(path), "weights_sha256": found}
+        return made.has(path.name) and of.items() <= made[path.name].items()
+
+    missing = [path.resolve() for path in templates if not current(path)]
     pairs = each(make, missing, workers, scheduler)
     for path, about in tqdm(pairs, "motion", total=len(missing), unit="film", disable=not progress):
         if isinstance(about, InputError):
@@ -143,22 +140,24 @@ def make_motion(
 
 
 @lru_cache(1)
-def _tracker(path: Path) -> Tracker:
+def _tracker(path: Path, found: str) -> Tracker:
+    """The tracker whose weights have the hash `found`."""
     return registry.get(path)
 
 
-def _tracked(path: Path, folder: Path, weights: Path) -> dict[str, Any]:
+def _tracked(path: Path, folder: Path, weights: Path, found: str) -> dict[str, Any]:
     """Write a template's motion -> its entry in the manifest."""
-    template = recording.open(path)
+    about = {"template_sha256": digest(path), "weights_sha256": found}
+    template = open_template(path)
     known = "elevation" in template
     seen = coarse(template) if known else template
     es = int(seen.attrs["es_frame"])
-    start = seen.mesh.values[es]
-    found = track(seen, start, _tracker(weights), es).tracks.values
-    mesh, smoothing = unfolded(found, es)
+    with one_thread():
+        tracks = track(seen, seen.mesh.values[es], _tracker(weights, found), es).tracks.values
+    mesh, smoothing = unfolded(tracks, es)
     validate(seen.assign(mesh=(MESH_DIMS, mesh)), path)
     motions = {"tracked": mesh, "masks": seen.mesh.values}
-    about = {name: template.attrs.get(name) for name in ("patient", "view")}
+    about |= {name: template.attrs.get(name) for name in ("patient", "view")}
     about |= {"smoothing": smoothing, "motions": told(template, motions, known)}
     motion = xr.Dataset({"mesh": (MESH_DIMS, mesh.astype(np.float32), {"units": "m"})})
     with recording.replacing(folder / path.name) as temporary:
@@ -184,12 +183,13 @@ def told(template: xr.Dataset, motions: dict[str, np.ndarray], known: bool) -> d
     return about
 
 
-def motions(folder: str | Path) -> list[dict[str, Any]]:
-    """Entries of all motion that `refine` has made in a folder, each with its `chain`."""
+def motions(folder: str | Path, stages: Sequence[str]) -> list[dict[str, Any]]:
+    """Entries of all motion in a chain that `refine` made, each with the `chain` that it ends."""
     rows = []
-    for path in sorted(Path(folder).glob(f"*/motion/{MANIFEST}")):
-        entries = manifest_of(path.parent, "run `tas refine`")["recordings"]
-        rows += [{"chain": path.parent.parent.name, **entry} for entry in entries]
+    for k in range(2, len(stages) + 1):
+        chain = "-".join(stages[:k])
+        entries = manifest_of(Path(folder) / chain / "motion", "run `tas refine`")["recordings"]
+        rows += [{"chain": chain, **entry} for entry in entries]
     return rows
 
 

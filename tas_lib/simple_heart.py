@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from tas_lib.errors import InputError
 from tas_lib.heart import Cycle
 from tas_lib.recording import MESH_DIMS, validate
 
@@ -25,7 +26,10 @@ SHARE = 0.6  # of the endocardium's narrowing, in the middle of the wall
 
 
 def simple_motion(template: xr.Dataset, seed: int = 0) -> xr.Dataset:
-    """The template with the mesh that its first frame's moves to. Raises InputError."""
+    """The template with the mesh that its first frame's, end-diastole, moves to.
+
+    The template ends at end-systole or is a whole beat. Raises InputError.
+    """
     rng = np.random.default_rng([seed, *b"simple"])
     shortening, narrowing = rng.normal(*SHORTENING), rng.normal(*NARROWING)
     first = template.mesh.values[0]
@@ -50,8 +54,18 @@ def simple_motion(template: xr.Dataset, seed: int = 0) -> xr.Dataset:
 def contraction(template: xr.Dataset) -> np.ndarray:
     """g (time,): 0 at the first frame, 1 at end-systole, 0 again after a whole beat."""
     cycle, time = Cycle(), template.time.values
-    es = time[int(template.attrs["es_frame"])]
+    whole = template.attrs.get("cycle") == "ED to ED"
+    frame = int(template.attrs["es_frame"])
+    if (
+        template.attrs.get("ed_frame", 0) != 0
+        or not 0 < frame
+        or not (whole or frame == len(time) - 1)
+    ):
+        source = template.attrs.get("source", "template")
+        problem = "is neither a beat from end-diastole on nor one that ends at end-systole"
+        raise InputError(source, "cycle", problem, "cut it so")
+    es = time[frame]
     knots, beat = [0.0, es], [0.0, cycle.es]
-    if template.attrs.get("cycle") == "ED to ED":
+    if whole:
         knots, beat = [*knots, time[-1]], [*beat, cycle.rr[0] - 1e-6]
     return np.array([cycle.contraction(t) for t in np.interp(time, knots, beat)])

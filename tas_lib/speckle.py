@@ -15,6 +15,7 @@ import torch.nn.functional as F
 import xarray as xr
 
 from tas_lib.errors import InputError
+from tas_lib.parallel import one_thread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +47,15 @@ def correlation(recording: xr.Dataset, window: Window = Window()) -> xr.DataArra
     dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
     (half_x, search_x), (half_z, search_z) = window.pixels(dx), window.pixels(dz)
     template = _squares(recording, int(recording.attrs["es_frame"]), half_z, half_x)
-    values = [
-        normalised_correlation(
-            template, _squares(recording, t, half_z + search_z, half_x + search_x)
-        )
-        .amax((1, 2))
-        .numpy()
-        for t in range(recording.sizes["time"])
-    ]
+    with one_thread():
+        values = [
+            normalised_correlation(
+                template, _squares(recording, t, half_z + search_z, half_x + search_x)
+            )
+            .amax((1, 2))
+            .numpy()
+            for t in range(recording.sizes["time"])
+        ]
     curves = recording.mesh.isel(axis=0, drop=True).rename("correlation")
     curves = curves.copy(data=np.stack(values).reshape(curves.shape))
     return curves.assign_attrs(units="1", long_name="speckle correlation with end-systole")

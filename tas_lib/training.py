@@ -90,6 +90,8 @@ def train(
 ) -> float:
     """Train `network` (weights drawn by the caller) in `folder` -> least validation error [mm].
 
+    Helpers of `torchrun`, which judge nothing, return infinity.
+
     A folder with the checkpoint of an equal run is gone on with. `about`, as JSON takes it, says
     what else makes the run (the data, say) and goes into the weights' card. Raises InputError where
     the folder holds another run, or a loss or error is no number.
@@ -99,8 +101,7 @@ def train(
     budget = replace(budget, rate=budget.rate or network.rate)
     device = next(network.parameters()).device
     optimisers = _optimisers(network, budget)
-    run = {"budget": asdict(budget), "seed": seed, "network": weights.describe(network)}
-    run |= {"threads": torch.get_num_threads(), "ranks": ranks.size(), **(about or {})}
+    run = _identity(network, budget, seed, about or {})
     step, best, spent = _resume(folder, network, optimisers, run)
     losses, started, first = [], time.perf_counter() - spent, ranks.rank() == 0
     with (
@@ -144,6 +145,30 @@ def train(
                 _checkpoint(folder, network, optimisers, state)
             bar.update()
     return best
+
+
+def _identity(
+    network: torch.nn.Module, budget: Budget, seed: int, about: dict[str, Any]
+) -> dict[str, Any]:
+    run = {"budget": asdict(budget), "seed": seed, "network": weights.describe(network)}
+    return run | {"threads": torch.get_num_threads(), "ranks": ranks.size(), **about}
+
+
+def finished(
+    network: torch.nn.Module, folder: str | Path, budget: Budget, seed: int, about: dict[str, Any]
+) -> float | None:
+    """What `train` returned of a run that has come to its end, else None.
+
+    Raises InputError where the folder holds another one.
+    """
+    path = Path(folder) / "last.safetensors"
+    if not path.exists():
+        return None
+    budget = replace(budget, rate=budget.rate or network.rate)
+    state = _state(path, _identity(network, budget, seed, about))[0]
+    if state["step"] < budget.steps:
+        return None
+    return float("inf") if ranks.rank() else state["best"]
 
 
 def _optimisers(network: torch.nn.Module, budget: Budget) -> list[torch.optim.Optimizer]:
@@ -211,17 +236,7 @@ def _resume(folder: Path, network, optimisers, run: dict[str, Any]) -> tuple[int
         if not ranks.rank():
             (folder / "log.csv").unlink(missing_ok=True)
         return 0, float("inf"), 0.0
-    try:
-        with safe_open(path, "pt") as file:
-            state = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"is no checkpoint ({type(error).__name__}: {error})"
-        raise InputError(path, "file", problem, "delete it to start anew") from error
-    other = [key for key in run if state["run"].get(key) != json.loads(json.dumps(run[key]))]
-    if other:
-        problem = f"is of another run ({', '.join(other)} differ)"
-        raise InputError(path, "file", problem, "name another folder")
+    state, tensors = _state(path, run)
     named, moments = dict(network.named_parameters()), _moments(network, optimisers)
     network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("weights.")})
     for name, moment in tensors.items():
@@ -230,11 +245,31 @@ def _resume(folder: Path, network, optimisers, run: dict[str, Any]) -> tuple[int
             value = moment if key == "step" else moment.to(named[parameter].device)
             moments[parameter][key] = value
     if ranks.rank():
-        return state["step"], state["best"], state["seconds"]
+        return state["step"], float("inf"), state["seconds"]
     kept = [row for row in _rows(folder / "log.csv") if int(row[0]) <= state["step"]]
     with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *kept])
     return state["step"], state["best"], state["seconds"]
+
+
+def _state(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A checkpoint's state and tensors. Raises InputError where it is broken, or of another run."""
+    try:
+        with safe_open(path, "pt") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        before, step = state["run"], state["step"]
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"is no checkpoint ({type(error).__name__}: {error})"
+        raise InputError(path, "file", problem, "delete it to start anew") from error
+    run = json.loads(json.dumps(run))
+    free = {"command"} | ({"threads"} if step == run["budget"]["steps"] else set())
+    keys = sorted((run.keys() | before.keys()) - free)
+    other = [key for key in keys if run.get(key) != before.get(key)]
+    if other:
+        problem = f"is of another run ({', '.join(other)} differ)"
+        raise InputError(path, "file", problem, "name another folder")
+    return state, tensors
 
 
 def _rows(path: Path) -> list[list[str]]:

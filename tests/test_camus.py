@@ -493,6 +493,8 @@ def test_a_folder_becomes_templates_and_what_is_broken_is_named(film, tmp_path):
     assert made.stat().st_mtime_ns == written
     result = CliRunner().invoke(cli.app, ["template", str(tmp_path / "out"), *words[2:]])
     assert result.exit_code == 2 and "CLIP: holds no .cfg" in result.stderr
+    result = CliRunner().invoke(cli.app, ["template", "a/loop.dcm", "b/loop.dcm", *words[2:]])
+    assert result.exit_code == 2 and "b/loop.dcm: file: is named as a/loop.dcm" in result.stderr
 
 
 def test_a_clip_of_nobody_becomes_a_template_of_who_is_named(tmp_path):

@@ -63,6 +63,16 @@ def test_who_was_learnt_from_is_not_judged(folder, tmp_path):
     assert len(compare(folder, {"one": Knowing()}, {"one": path}, progress=False)) == 3
 
 
+def test_weights_that_do_not_say_who_was_learnt_from_are_refused(folder, tmp_path):
+    path = weights.save(registry.network("myotracker"), tmp_path / "some.safetensors", {"data": 1})
+    with pytest.raises(InputError, match="patients: are not named"):
+        compare(folder, {"one": None}, {"one": path})
+
+
+def test_one_patient_has_no_interval():
+    assert np.isnan(interval(np.ones(1))).all()
+
+
 def test_a_patient_counts_once_however_often_filmed():
     rows = [(1, "a", 0.0)] * 9 + [(2, "a", 1.0)]
     table = pd.DataFrame(rows, columns=["patient", "tracker", "mte"])
@@ -96,6 +106,8 @@ def test_the_command_writes_what_it_prints(folder, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "3 recordings of 2 patients" in result.stdout
     assert "wrong         4.44 (4.44 to 4.44)" in result.stdout
+    again = CliRunner().invoke(cli.app, [*words, "--tracker", "wrong", "--out", "x.json"])
+    assert again.exit_code == 2 and "--tracker: wrong comes twice" in again.stderr
     made = json.loads((tmp_path / "out.json").read_text())
     assert made["cohort"] == "hunt" and len(made["rows"]) == 6
     assert {row["tracker"] for row in made["rows"]} == {"best one", "wrong"}

@@ -21,6 +21,7 @@ def folder(wall_clip, tmp_path):
     entries = []
     for k, pathology in enumerate(PATHOLOGIES):
         ds = wall_clip(10e-3, np.zeros(5))
+        ds = ds.assign_coords(time=("time", 0.06 * np.arange(5), ds.time.attrs))
         mesh = ds.mesh * (1 - 0.05 * shortening(ds))
         ds = ds.assign(mesh=mesh.transpose(*ds.mesh.dims), correlation=ds.mesh[..., 0] * 0 + 0.5)
         ds = ds.assign_attrs(
@@ -43,12 +44,29 @@ def test_numbers_are_those_of_the_films(folder):
     assert table.file.tolist() == ["0.nc", "1.nc", "2.nc"] and (table.frames == 5).all()
     np.testing.assert_allclose(table.gls, -10, atol=1e-3)
     np.testing.assert_allclose(table[["least_segment", "most_segment"]], -10, atol=1e-3)
-    np.testing.assert_allclose(table.frame_rate, 50)
-    np.testing.assert_allclose(table.heart_rate, 60 / 0.08)
+    np.testing.assert_allclose(table.frame_rate, 1 / 0.06)
+    np.testing.assert_allclose(table.heart_rate, 60 / 0.24)
     np.testing.assert_allclose(table.correlation, 0.5)
     sizes = [(folder / file).stat().st_size / 5e3 for file in table.file]
     np.testing.assert_allclose(table.kilobytes, sizes)
     pd.testing.assert_frame_equal(table, describe(folder, 2, progress=False))
+
+
+def test_half_a_beat_is_told_by_the_half_that_is_there(folder):
+    """End-systole itself, where speckle correlates with itself, does not count."""
+    ds = recording.open(folder / "0.nc")
+    half = ds.isel(time=slice(3)).assign_attrs(cycle="ED to ES")
+    half = half.assign_coords(time=("time", [0.0, 0.1, 0.2], ds.time.attrs))
+    half["correlation"].values[:] = np.array([0.1, 0.4, 1.0])[:, None, None]
+    recording.save(half, folder / "0.nc")
+    row = describe(folder, 1, progress=False).iloc[0]
+    assert row.correlation == pytest.approx(0.4) and np.isnan(row.heart_rate)
+
+
+def test_recordings_of_another_kind_are_refused(folder):
+    recording.save(recording.open(folder / "1.nc").drop_vars("correlation"), folder / "1.nc")
+    with pytest.raises(InputError, match="1.nc: correlation: is missing; make a data set"):
+        describe(folder, 1, progress=False)
 
 
 def test_patients_are_counted_once(folder):

@@ -91,7 +91,8 @@ def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, 
         assert film.correlation.shape == template.mesh.shape[:3]
         assert film.attrs["strategy"] == strategy.upper()
         np.testing.assert_allclose(film.correlation[2], 1, atol=1e-5)
-    film = simulate(template, "burman", 3, Choices(density=1.0), progress=False)
+    beat = template.assign_attrs(cycle="ED to ED")
+    film = simulate(beat, "burman", 3, Choices(density=1.0), progress=False)
     assert film.attrs["p"] == 1  # coherent speckle,
     assert np.ptp(film.mesh.values, axis=0).max() > 1e-3  # and a wall that moves
     with pytest.raises(InputError, match="strategy: 's9' is unknown; choose one of s1"):
@@ -129,6 +130,22 @@ def test_a_sequence_depends_on_its_template_and_seed_alone(templates, quick, tmp
     all_three, alone = digests("a", templates), digests("b", templates[2:])
     assert alone.items() <= all_three.items() and len(set(all_three.values())) == 3
     assert digests("c", templates[2:], seed=1) != alone
+
+
+def test_templates_are_not_overwritten_and_what_they_lack_is_named(templates, quick, tmp_path):
+    with pytest.raises(InputError, match="folder: holds the templates; name another"):
+        make_dataset(templates, templates[0].parent, "s1")
+    with pytest.raises(InputError, match="strategy: 's9' is unknown"):
+        make_dataset(templates, tmp_path / "no", "s9")
+    for name, lacking in (("mesh", None), ("es_frame", "es_frame")):
+        ds = recording.open(templates[0])
+        ds = ds.drop_vars("mesh") if lacking is None else ds
+        ds.attrs.pop(lacking, None)
+        bad = recording.save(ds, tmp_path / f"{name}.nc")
+        failed = make_dataset([bad], tmp_path / "d0", "s1", progress=False)["failed"]
+        assert f"{name}: is missing; make templates with `tas template`" in failed[bad.name]
+    (templates[0].parent / ".half.nc").write_bytes(b"being written")
+    assert dataset.templates_in(templates[0].parent) == templates
 
 
 def test_every_sequence_has_random_numbers_of_its_own(templates, quick, tmp_path):
@@ -183,4 +200,4 @@ def test_the_command_ends_with_one_where_something_was_left_out(templates, quick
     result = CliRunner().invoke(
         cli.app, [*words[:1], "--templates", str(tmp_path), *words[3:], "c"]
     )
-    assert result.exit_code == 2 and "holds no recording" in result.stderr
+    assert result.exit_code == 2 and "there is no recording" in result.stderr

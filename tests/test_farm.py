@@ -43,6 +43,10 @@ def test_every_item_has_its_result_or_its_error(workers):
     assert found == {n: str(n**2) for n in range(12) if n != 3}
 
 
+def test_nothing_to_make_needs_nobody():
+    assert list(each(squared, [], 2, "tcp://127.0.0.1:9")) == []
+
+
 def test_items_of_a_process_that_dies_are_made_again(tmp_path):
     pairs = list(each(partial(dies_at_first, folder=str(tmp_path)), range(8), 2))
     assert Counter(item for item, _ in pairs) == Counter(range(8))
@@ -52,7 +56,7 @@ def test_items_of_a_process_that_dies_are_made_again(tmp_path):
 @pytest.mark.slow
 def test_an_item_that_kills_every_process_is_given_up():
     ((item, error),) = each(always_dies, [7], 2)
-    assert item == 7 and "dies each time" in str(error)
+    assert item == 7 and "process: was given up: it dies each time" in str(error)
 
 
 def test_a_cluster_that_is_there_does_the_work(monkeypatch):

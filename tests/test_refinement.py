@@ -4,16 +4,18 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from test_dataset import quick  # noqa: F401
 from typer.testing import CliRunner
 
 from tas_lib import cli, farm, learning, recording, refinement
 from tas_lib.collection import MANIFEST
+from tas_lib.dataset import templates_in
 from tas_lib.errors import InputError
 from tas_lib.mesh import folds
-from tas_lib.refinement import CHAINS, motions, refine, told, unfolded
+from tas_lib.refinement import CHAINS, make_motion, motions, refine, told, unfolded
 from tas_lib.samples import Clip
-from tas_lib.trackers import weights
+from tas_lib.trackers import registry, weights
 from tas_lib.training import Budget
 
 BUDGET = Budget(1, Clip(3, 6), 1e-3, validate_every=1, validation=1)
@@ -40,8 +42,8 @@ def entries(folder):
 
 def test_each_stage_is_moved_as_the_one_before_has_tracked(templates, tmp_path):
     out = tmp_path / "refined"
-    (best,) = refine(templates, out, ("s1", "s2"), BUDGET, first=2, progress=False)
-    assert best == out / "s1-s2" / "seed0" / "best.safetensors"
+    (best,), left_out = refine(templates, out, ("s1", "s2"), BUDGET, first=2, progress=False)
+    assert not left_out and best == out / "s1-s2" / "seed0" / "best.safetensors"
     assert len(entries(out / "s1" / "data")) == 2 and len(entries(out / "s1-s2" / "data")) == 3
     assert weights.card(best)["patients"] == ["one 0", "one 1", "one 2"]
     film, template = recording.open(out / "s1-s2" / "data" / "0.nc"), recording.open(templates[0])
@@ -49,7 +51,7 @@ def test_each_stage_is_moved_as_the_one_before_has_tracked(templates, tmp_path):
     np.testing.assert_allclose(film.mesh[es], template.mesh[es], atol=1e-6)
     assert np.abs(film.mesh - template.mesh).max() > 1e-5  # the network is hardly trained
     assert film.attrs["strategy"] == "S2"
-    rows = motions(out)
+    rows = motions(out, ("s1", "s2"))
     assert [row["chain"] for row in rows] == ["s1-s2"] * 3 and len(
         {r["patient"] for r in rows}
     ) == 3
@@ -65,11 +67,74 @@ def test_what_is_there_is_kept_and_shared(templates, tmp_path):
     assert (out / "s1" / "seed1" / "best.safetensors").is_file()
 
 
-def test_a_stage_that_fails_for_most_is_refused(templates, tmp_path):
-    for path in templates[1:]:
-        path.write_bytes(b"broken")
-    with pytest.raises(InputError, match="data: left out 2 of 3 templates, as 1.nc"):
-        refine(templates, tmp_path / "refined", ("s1",), BUDGET, progress=False)
+def test_what_is_left_out_is_told_and_most_of_it_refused(templates, tmp_path):
+    templates[2].write_bytes(b"broken")
+    _, left_out = refine(templates, tmp_path / "refined", ("s1", "s1"), BUDGET, progress=False)
+    assert list(left_out) == ["s1/2.nc", "s1-s1/2.nc"] and "NetCDF" in left_out["s1-s1/2.nc"]
+    templates[1].write_bytes(b"broken")
+    with pytest.raises(InputError, match="templates: left out 2 of 3 templates .*NetCDF"):
+        refine(templates, tmp_path / "other", ("s1",), BUDGET, progress=False)
+
+
+def test_a_stage_that_cannot_track_is_refused(templates, tmp_path, monkeypatch):
+    def fails(path, **options):
+        raise InputError(path, "mesh", "folds", "train longer")
+
+    monkeypatch.setattr(refinement, "_tracked", fails)
+    with pytest.raises(InputError, match="left out 3 of 3 templates .*mesh: folds"):
+        refine(templates, tmp_path / "refined", ("s1", "s1"), BUDGET, progress=False)
+
+
+def test_bad_words_are_refused_before_anything_is_made(templates, tmp_path):
+    with pytest.raises(InputError, match="strategy: 's9' is unknown"):
+        refine(templates, tmp_path / "refined", ("s1", "s9"), BUDGET)
+    with pytest.raises(InputError, match="device: tpu is not there"):
+        refine(templates, tmp_path / "refined", ("s1",), BUDGET, device="tpu")
+    assert not (tmp_path / "refined").exists()
+
+
+def test_motion_is_tracked_anew_for_other_templates_and_weights(templates, tmp_path):
+    paths = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        paths.append(tmp_path / f"{seed}.safetensors")
+        weights.save(registry.network("tasnet"), paths[-1], {"pixel": registry.PIXEL})
+
+    def made(path):
+        found = make_motion(templates, tmp_path / "motion", path, progress=False)
+        return [entry["sha256"] for entry in found["recordings"]]
+
+    first = made(paths[0])
+    assert made(paths[0]) == first and not set(made(paths[1])) & set(first)
+    assert made(paths[0]) == first
+    ds = recording.open(templates[1])
+    recording.save(ds.assign(mesh=ds.mesh + 1e-4), templates[1])
+    again = made(paths[0])
+    assert again[0] == first[0] and again[1] != first[1] and again[2] == first[2]
+
+
+@pytest.mark.slow
+def test_the_whole_chain_of_virtual_patients(tmp_path):
+    """By two processes, with the truth of each film's motion at the end."""
+    words = ["refine", "--profile", "smoke", "--steps", "2", "--stages", "s1,s3", "--workers", "2"]
+    result = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "s1-s3" / "seed0" / "best.safetensors").is_file()
+    told = json.loads((tmp_path / "motion.json").read_text())
+    assert told["command"].startswith("tas refine --stages s1,s3 --profile smoke")
+    assert len(told["rows"]) == 6 and {row["chain"] for row in told["rows"]} == {"s1-s3"}
+    for row in told["rows"]:
+        motions = row["motions"]
+        assert motions["truth"]["error"] < 1e-8 < 0.3e-3 < motions["masks"]["error"] < 2e-3
+        assert motions["tracked"]["error"] > 1e-3  # it has learnt nothing
+    here = tmp_path / "again"
+    alone = make_motion(
+        *(templates_in(tmp_path / "templates")[:1], here, tmp_path / "s1/seed0/best.safetensors"),
+        workers=1,
+        progress=False,
+    )
+    (first, *_) = entries(tmp_path / "s1-s3" / "motion")
+    assert alone["recordings"][0]["sha256"] == first["sha256"]
 
 
 def test_folds_are_smoothed_away_and_nothing_else_is():
@@ -108,6 +173,6 @@ def test_rows_of_the_table_are_chains_by_name():
 def test_the_command_names_what_is_wrong(tmp_path):
     words = ["refine", "--templates", str(tmp_path), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(cli.app, words)
-    assert result.exit_code == 2 and "--templates: holds no recording" in result.stderr
+    assert result.exit_code == 2 and "templates: there is no recording" in result.stderr
     result = CliRunner().invoke(cli.app, [*words, "--seeds", "a"])
     assert result.exit_code == 2 and "--seeds: are 'a'; give whole numbers" in result.stderr

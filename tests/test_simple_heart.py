@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tas_lib import recording
+from tas_lib.errors import InputError
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.recording import MESH_DIMS
 from tas_lib.simple_heart import NARROWING, SHORTENING, contraction, simple_motion
@@ -31,6 +32,16 @@ def test_the_wall_contracts_from_its_first_frame_until_end_systole(template):
     assert g.argmax() in (8, 9, 10) and (np.diff(g[:9]) > -1e-9).all()
     half = template.isel(time=slice(9)).assign_attrs(cycle="ED to ES")
     assert contraction(half)[-1] == pytest.approx(1)
+
+
+def test_other_clips_are_refused(template):
+    for other in (
+        template.assign_attrs(cycle="some"),
+        template.assign_attrs(es_frame=0),
+        template.assign_attrs(ed_frame=1),
+    ):
+        with pytest.raises(InputError, match="cycle: is neither a beat .*; cut it so"):
+            contraction(other)
 
 
 def test_motion_is_the_one_that_is_written(template):

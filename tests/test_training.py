@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tas_lib.errors import InputError
 from tas_lib.learning import learn, split
 from tas_lib.samples import Clip, sequence
 from tas_lib.trackers import registry, weights
-from tas_lib.trackers.cotracker import Sizes
+from tas_lib.trackers.cotracker import SMALL, Sizes
 from tas_lib.trackers.tasnet import TASNet
 from tas_lib.trackers.tracker import Prediction, track
 from tas_lib.training import Budget, rate, train
@@ -123,6 +124,24 @@ def test_a_folder_keeps_to_one_run(data, tmp_path):
     (tmp_path / "last.safetensors").write_bytes(b"half")
     with pytest.raises(InputError, match="is no checkpoint.*; delete it"):
         run(tmp_path, data)
+
+
+def test_a_finished_run_is_found_as_it_is(data, tmp_path):
+    """Also by a machine with other threads, and told by other words."""
+    about = {"command": "one way", "data": "some"}
+    best = train(net(), data[:1], data[1:], tmp_path, BUDGET, about=about, progress=False)
+    other = {"command": "another way", "data": "some"}
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        assert training.finished(net(), tmp_path, BUDGET, 0, other) == best
+        with pytest.raises(InputError, match="threads differ"):
+            training.finished(net(), tmp_path, replace(BUDGET, steps=9), 0, other)
+    finally:
+        torch.set_num_threads(threads)
+    assert training.finished(net(), tmp_path / "new", BUDGET, 0, other) is None
+    with pytest.raises(InputError, match=r"another run \(init differ\)"):
+        training.finished(net(), tmp_path, BUDGET, 0, other | {"init": 1})
 
 
 def test_a_loss_that_is_no_number_stops_the_run(data, tmp_path):
@@ -246,6 +265,9 @@ def test_training_goes_on_from_other_weights(folder, tmp_path):
     old = load_file(first)
     assert all(torch.equal(begun.state_dict()[name], value) for name, value in old.items())
     assert begun.psi is not None and begun.switches["bidirectional"]
+    published = weights.save(TASNet(SMALL, official=True, mesh_embedding=False), tmp_path / "o", {})
+    begun = weights.begin_from(registry.network("tasnet"), published)
+    assert begun.switches["official"] and begun.psi[-1].weight.eq(0).all()  # starts as it was
     with pytest.raises(InputError, match="weights: are of TASNet .* give those of a MyoTracker"):
         learn("myotracker", folder, tmp_path / "no", budget, init=first, progress=False)
 

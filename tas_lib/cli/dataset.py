@@ -64,13 +64,10 @@ def dataset(
         if value is None:
             raise InputError("dataset", name, "is missing", "see `tas dataset --help`")
     start = perf_counter()
-    sources = sorted(templates.glob("*.nc"))[:n]
-    if not sources:
-        remedy = "name a folder of recordings (.nc)"
-        raise InputError(templates, "--templates", "holds no recording", remedy)
 
-    from tas_lib.dataset import make_dataset
+    from tas_lib.dataset import make_dataset, templates_in
 
+    sources = templates_in(templates)[:n]
     manifest = make_dataset(
         *(sources, out, strategy, seed), workers=workers, scheduler=scheduler, progress=not quiet
     )
@@ -99,23 +96,28 @@ def describe(
     from tas_lib.collection import manifest_of
     from tas_lib.datacard import MAKE, counts, draw, pictures, summary
     from tas_lib.datacard import describe as measured
+    from tas_lib.recording import replacing
 
     table = measured(folder, workers, progress=not quiet)
     manifest = manifest_of(folder, MAKE)
     known = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
     known |= manifest["made_with"][-1]
-    table.to_csv(folder / "card.csv", index=False)
-    draw(table).savefig(folder / "card-numbers.png", dpi=120)
-    pictures(folder, table).savefig(folder / "card-pictures.png", dpi=120)
+    with replacing(folder / "card.csv") as path:
+        table.to_csv(path, index=False)
+    figures = {"numbers": draw(table), "pictures": pictures(folder, table)}
+    for name, figure in figures.items():
+        with replacing(folder / f"card-{name}.png") as path:
+            figure.savefig(path, dpi=120)
     parts = [
-        f"# {folder.name}",
+        f"# {folder.resolve().name}",
         "\n".join(f"- {key}: {value}" for key, value in known.items()),
         f"{len(table)} sequences, {table.frames.sum()} frames. By pathology and view:",
         f"```\n{counts(table)}\n```",
         f"```\n{summary(table).round(2)}\n```",
         "![numbers](card-numbers.png)\n![some sequences](card-pictures.png)",
     ]
-    (folder / "card.md").write_text("\n\n".join(parts) + "\n")
+    with replacing(folder / "card.md") as path:
+        path.write_text("\n\n".join(parts) + "\n")
     if not quiet:
         typer.echo("\n\n".join(parts[1:-1]).replace("```", ""))
         typer.echo(f"wrote {folder / 'card.md'}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tas_lib.cli.frame import Quiet, app
+from tas_lib.errors import InputError
 
 
 @app.command()
@@ -43,7 +44,15 @@ def evaluate(
     from tas_lib.recording import replacing
     from tas_lib.trackers import registry
 
-    titled = dict(word.rsplit("=", 1) if "=" in word else (word, word) for word in tracker)
+    titled = {}
+    for word in tracker:
+        title, _, name = word.partition("=") if "=" in word else (word, "", word)
+        if Path(word).is_file():  # whose path holds the sign
+            title = name = word
+        if title in titled:
+            remedy = "give each a title of its own"
+            raise InputError("evaluate", "--tracker", f"{title} comes twice", remedy)
+        titled[title] = name
     trackers = {title: registry.get(name) for title, name in titled.items()}
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
         files = {title: registry.weights_of(name) for title, name in titled.items()}

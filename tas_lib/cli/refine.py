@@ -1,12 +1,13 @@
 """`tas refine`: data sets and networks in stages, each from the one before."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, app
+from tas_lib.cli.frame import Quiet, app, make_folder
 from tas_lib.errors import InputError
 
 PATIENTS = {"smoke": 3, "laptop": 48, "paper": 739}  # of virtual templates, two films each
@@ -29,18 +30,25 @@ def refine(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of recordings (.nc) with masks or meshes. Without it virtual patients are "
-            "made, in OUT/templates.",
+            help="Folder of recordings (.nc), as `tas template` or `tas cohort templates` make "
+            "them. Without it virtual patients are made, in OUT/templates.",
         ),
     ] = None,
     profile: Annotated[
         str,
         typer.Option(
             metavar="smoke|laptop|paper",
-            help="Size of everything: 3, 48 or 739 virtual patients with two films each, of which "
-            "the first stage takes 4, 32 or 242; training as in `tas train`.",
+            help="Training as in `tas train`; and 3, 48 or 739 virtual patients with two films "
+            "each, of which the first stage takes 4, 32 or 242, where no templates are given.",
         ),
     ] = "laptop",
+    first: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Templates of the first stage; all, if given ones."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of training, if not the profile's.")
+    ] = None,
     preset: Annotated[
         str, typer.Option(metavar="small|paper", help="Size of the network.")
     ] = "small",
@@ -70,6 +78,7 @@ def refine(
       tas refine --stages 'D2 S1>S2>S3' --templates camus --seeds 0,1,2
     """
     from tas_lib.cohorts import make_cohort
+    from tas_lib.dataset import templates_in
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
     from tas_lib.refinement import CHAINS, motions, refine
@@ -78,36 +87,38 @@ def refine(
     chains = list(CHAINS.values())
     if stages != "table1":
         chains = [CHAINS.get(stages) or tuple(stages.lower().split(","))]
-    chosen = budget(profile)
-    try:
-        numbers = [int(seed) for seed in seeds.split(",")]
-    except ValueError as error:
+    chosen = budget(profile, steps=steps)
+    if not all(seed.isdecimal() for seed in seeds.split(",")):
         remedy = "give whole numbers with commas between them"
-        raise InputError("refine", "--seeds", f"are {seeds!r}", remedy) from error
-    first = None
+        raise InputError("refine", "--seeds", f"are {seeds!r}", remedy)
+    make_folder(out)
     if templates is None:
-        templates, first = out / "templates", FIRST[profile]
-        out.mkdir(parents=True, exist_ok=True)
+        templates, first = out / "templates", first or FIRST[profile]
         size = "smoke" if profile == "smoke" else "paper"
-        make_cohort("templates", templates, PATIENTS[profile], progress=not quiet, profile=size)
-    sources = sorted(templates.glob("*.nc"))
-    if not sources:
-        raise InputError(templates, "--templates", "holds no recording", "name a folder with .nc")
+        make_cohort(*("templates", templates, PATIENTS[profile]), progress=not quiet, profile=size)
+    sources, rows, failed = templates_in(templates), {}, {}
     for chain in chains:
-        weights = refine(
+        weights, left_out = refine(
             *(sources, out, chain, chosen),
             first=first,
-            seeds=numbers,
+            seeds=[int(seed) for seed in seeds.split(",")],
             preset=preset,
             device=device,
             workers=workers,
             scheduler=scheduler,
             progress=not quiet,
         )
+        failed |= left_out
+        rows |= {(row["chain"], row["file"]): row for row in motions(out, chain)}
         if not quiet:
             for path in weights:
                 typer.echo(f"wrote {path}")
-    command = f"tas refine --stages {stages} --profile {profile} --preset {preset} --seeds {seeds}"
+    words = f"--stages {shlex.quote(stages)} --profile {profile} --preset {preset} --seeds {seeds}"
+    words += f" --steps {steps}" * (steps is not None) + f" --first {first}" * (first is not None)
     with replacing(out / "motion.json") as temporary:
-        made = {"command": command, **facts(device), "rows": motions(out)}
+        made = {"command": f"tas refine {words}", **facts(device), "rows": list(rows.values())}
         temporary.write_text(json.dumps(made, indent=1))
+    for name, reason in failed.items():
+        typer.echo(f"left out {name}: {reason}", err=True)
+    if failed:
+        raise typer.Exit(1)

@@ -56,11 +56,16 @@ def template(
         raise InputError(clips[0], "CLIP", "holds no .cfg", "name clips, or a folder of CAMUS")
     if contour and len(found) > 1:
         raise InputError(contour, "--contour", "is of one clip", "give clips one at a time")
+    targets = {}
+    for path in found:
+        stem = f"{path.parent.name}-{path.stem}" if path.suffix.lower() == ".cfg" else path.stem
+        other = targets.setdefault(out / f"{stem}.nc", path)
+        if other != path:
+            remedy = "write them to different folders"
+            raise InputError(path, "file", f"is named as {other}", remedy)
     make_folder(out)
     made, failed = 0, {}
-    for path in tqdm(found, "template", unit="clip", disable=quiet):
-        stem = f"{path.parent.name}-{path.stem}" if path.suffix.lower() == ".cfg" else path.stem
-        target = out / f"{stem}.nc"
+    for target, path in tqdm(targets.items(), "template", unit="clip", disable=quiet):
         if target.exists():
             continue
         try:
@@ -74,7 +79,8 @@ def template(
         except InputError as error:
             failed[path] = error
     if not quiet:
-        typer.echo(f"wrote {made} recordings to {out}")
+        kept = len(targets) - made - len(failed)
+        typer.echo(f"wrote {made} recordings to {out}; {kept} were there")
     for error in failed.values():
         typer.echo(f"left out: {error}", err=True)
     if failed:

@@ -1,7 +1,7 @@
 """What training makes small: CoTracker's two losses of a window of frames, and one of ours.
 
 path:        mean over k of 0.8^(K - k) |prediction k - truth|,   k = 1 .. K iterations
-visibility:  mean over seen and mean over hidden points of log(1 + exp(-y score)),   y = +-1
+visibility:  mean over seen + mean over hidden points of log(1 + exp(-y score)),   y = +-1
 matching:    -log softmax(dot products of a point's feature with nodes around it) at the truth
 
 Ours start from nothing, and the path alone teaches an encoder but slowly that speckle matters;

@@ -29,7 +29,7 @@ VISIBILITY_WEIGHT = 10.0  # of its error, beside pixels; CoTracker's
 
 
 class TASNet(nn.Module):
-    """The network. `tolerance` [px] lets windows stop early outside training: see `refine`.
+    """The network.
 
     official: whether features and tokens are those of CoTracker's published weights, which networks
     that start from those need.
@@ -37,6 +37,7 @@ class TASNet(nn.Module):
 
     start, bidirectional, least = "es", True, (2, PAPER.least)
     progress = False  # shown while it tracks
+    tolerance: float | None = None  # [px] with which windows stop early outside training: `refine`
     rate = 1e-3  # of learning
 
     def __init__(
@@ -47,10 +48,9 @@ class TASNet(nn.Module):
         continuous_visibility: bool = True,
         mesh_embedding: bool = True,
         official: bool = False,
-        tolerance: float | None = None,
     ):
         super().__init__()
-        self.sizes, self.tolerance, self.least = sizes, tolerance, (2, sizes.least)
+        self.sizes, self.least = sizes, (2, sizes.least)
         self.switches = {
             "bidirectional": bidirectional,
             "continuous_visibility": continuous_visibility,

@@ -98,10 +98,11 @@ def begin_from(network: nn.Module, path: str | Path) -> nn.Module:
         problem = f"are of {type(old).__name__} {asdict(old.sizes)}"
         remedy = f"give those of a {type(network).__name__} of the same sizes, {network.sizes}"
         raise InputError(path, "weights", problem, remedy)
-    tensors, switches = network.state_dict(), getattr(network, "switches", {})
+    switches = getattr(network, "switches", {})
     if "official" in switches:
         switches = switches | {"official": old.switches["official"]}
     new = type(network)(network.sizes, **switches)
+    tensors = new.state_dict()
     new.load_state_dict(tensors | {k: v for k, v in old.state_dict().items() if k in tensors})
     return new
 
