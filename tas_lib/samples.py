@@ -25,6 +25,9 @@ from tas_lib.trackers.tracker import Sample, canvas, mesh_grid
 STEPS = 1, 2, 3  # frames from one to the next
 TURN, ZOOM, SHIFT = np.deg2rad(12), 0.15, 8.0  # SDs: angle, logarithm of the scale, pixels
 GAIN, GAMMA, NOISE, BLUR = 0.15, 0.2, 0.04, 0.8  # SDs of logarithms; largest SD of grey; of pixels
+CLOUDED = 0.5  # of the clips have haze, noise of the scanner, a shadow: each by itself
+HAZE, CLUTTER, SHADOW = 0.4, 0.3, 0.4  # most of each, in grey: what stands still, changes, is lost
+GRAIN = 1.2, 0.2  # of haze and noise: its size in pixels, its SD as a share
 HIDDEN = 0.3  # of the clips have a patch of some frames hidden
 PATCH = 0.1, 0.3  # its sides, fractions of the picture's
 
@@ -90,7 +93,7 @@ def draw(seq: Sequence, clip: Clip, rng: np.random.Generator, any_start: bool = 
         grid = torch.stack((1 - grid[:, 0], grid[:, 1]), -1)
     correlation = torch.from_numpy(seq.correlation[frames][:, few])
     start = int(rng.integers(len(frames))) if any_start else 0
-    return Sample(_shown(video, rng), tracks, start, grid, correlation)
+    return Sample(_shown(_clouded(video, rng), rng), tracks, start, grid, correlation)
 
 
 def _frames(count: int, es: int, clip: Clip, rng: np.random.Generator) -> np.ndarray:
@@ -122,6 +125,30 @@ def _moved(video: Tensor, tracks: Tensor, rng) -> tuple[Tensor, Tensor, bool]:
     theta = torch.as_tensor(np.column_stack((linear, constant)), dtype=torch.float32)[None]
     where = F.affine_grid(theta, [1, 1, height, width], align_corners=True)
     return F.grid_sample(video[None], where, align_corners=True)[0], moved, mirrored
+
+
+def _clouded(video: Tensor, rng) -> Tensor:
+    """The video as a clinic's scanner might have shown it: behind haze, in noise, in a shadow.
+
+    Grey levels are logarithms, in which the sum of two echoes is about the larger of them.
+    """
+    for frames, most in ((1, HAZE), (len(video), CLUTTER)):
+        if rng.random() < CLOUDED:
+            grain = rng.standard_normal((frames, *video.shape[1:]), np.float32)
+            grain = torch.from_numpy(gaussian_filter(grain, (0, GRAIN[0], GRAIN[0])))
+            cloud = rng.uniform(0, most) * (1 + GRAIN[1] * grain / grain.std())
+            video = (video**4 + (cloud.clamp(min=0) * _patchy(video, rng)) ** 4) ** 0.25
+    if rng.random() < CLOUDED:
+        video = video - rng.uniform(0, SHADOW) * _patchy(video, rng)
+    return video.clamp(0, 1)
+
+
+def _patchy(video: Tensor, rng) -> Tensor:
+    """A smooth field (H, W) from 0 to 1, about half of it 0."""
+    coarse = torch.from_numpy(rng.uniform(-1, 1, (1, 1, 4, 4)).astype(np.float32))
+    size = video.shape[1:]
+    field = F.interpolate(coarse, size, mode="bicubic", align_corners=True)[0, 0].clamp(0, 1)
+    return field * field * (3 - 2 * field)  # without edges
 
 
 def _shown(video: Tensor, rng) -> Tensor:

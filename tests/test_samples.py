@@ -59,6 +59,7 @@ def test_examples_start_anywhere_or_at_the_first_frame(seq):
 def test_tracks_ride_on_the_varied_picture(seq, monkeypatch):
     """Around every track the texture looks the same in all frames, wherever it was moved to."""
     monkeypatch.setattr(samples, "_shown", lambda video, rng: video)
+    monkeypatch.setattr(samples, "CLOUDED", 0)
     for seed in range(8):
         sample = draw(seq, Clip(6, 27), np.random.default_rng(seed))
         height, width = sample.video.shape[1:]
@@ -82,6 +83,23 @@ def test_a_mirrored_wall_is_told_from_its_other_end(seq):
         x = sample.tracks[0, order, 0]
         assert x[-3:].mean() > x[:3].mean()
         assert 0 <= sample.grid.min() and sample.grid.max() <= 1
+
+
+def test_haze_stands_still_noise_changes_and_a_shadow_takes_away(monkeypatch):
+    black, grey = torch.zeros(5, 40, 50), torch.full((5, 40, 50), 0.5)
+    monkeypatch.setattr(samples, "CLOUDED", 1)
+    for still, changing in ((0.4, 0), (0, 0.4)):
+        monkeypatch.setattr(samples, "HAZE", still)
+        monkeypatch.setattr(samples, "CLUTTER", changing)
+        monkeypatch.setattr(samples, "SHADOW", 0)
+        video = samples._clouded(black, np.random.default_rng(1))
+        assert 0.02 < video.max() <= 0.4 * 2 and (video[0] < 1e-3).float().mean() > 0.2
+        assert torch.equal(video[0], video[4]) == bool(still)
+        assert (samples._clouded(grey, np.random.default_rng(1)) >= grey - 1e-6).all()
+    monkeypatch.setattr(samples, "CLUTTER", 0)
+    monkeypatch.setattr(samples, "SHADOW", 0.4)
+    video = samples._clouded(grey, np.random.default_rng(1))
+    assert torch.equal(video[0], video[4]) and 0.1 <= video.min() < 0.45 and video.max() == 0.5
 
 
 def test_grey_levels_stay_in_range(seq):
