@@ -29,7 +29,7 @@ from tas_lib.farm import each
 from tas_lib.learning import check_device, learn
 from tas_lib.mesh import folds
 from tas_lib.observers import Reading, carried
-from tas_lib.parallel import one_thread
+from tas_lib.parallel import cores, one_thread
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.segmentation import coarse
 from tas_lib.strain import longitudinal_strain
@@ -68,22 +68,22 @@ def refine(
     """Make a chain of data sets and train TAS-Net on each.
 
     templates: recordings (.nc); the first stage takes the first `first` of them alone (the paper:
-    242 of 1,478). The first seed's network makes the next stage's motion. What is there already is
-    kept, and what was cut short goes on. Returns the weights of the last stage, one file a seed,
-    and what was left out in any stage with its reason. Raises InputError, also where a stage leaves
-    out more than half of the templates.
+    242 of 1,478). Networks of several seeds train side by side, a process each; the first seed's
+    makes the next stage's motion. What is there already is kept, and what was cut short goes on.
+    Returns the weights of the last stage, one file a seed, and what was left out in any stage with
+    its reason. Raises InputError, also where a stage leaves out more than half of the templates.
     """
     for strategy in stages:
         check_strategy(strategy)
     check_device(device)
-    folder, weights, left_out = Path(folder), [], {}
+    folder, weights, left_out = Path(folder), {}, {}
     who = {"workers": workers, "scheduler": scheduler, "progress": progress}
     for k, strategy in enumerate(stages):
         here, motion, failed = folder / "-".join(stages[: k + 1]), None, {}
         few = list(templates)[: None if k else first]
         if k:
             motion = here / "motion"
-            failed = make_motion(few, motion, weights[0], **who)["failed"]
+            failed = make_motion(few, motion, weights[seeds[0]], **who)["failed"]
         ready = [path for path in few if path.name not in failed]
         if ready:
             failed |= make_dataset(ready, here / "data", strategy, motion=motion, **who)["failed"]
@@ -93,16 +93,36 @@ def refine(
             )
             raise InputError(here, "templates", problem, "give others")
         left_out |= {f"{here.name}/{name}": reason for name, reason in failed.items()}
-        weights = []
-        for seed in seeds:
-            run = here / f"seed{seed}"
-            learn(
-                *("tasnet", here / "data", run, budget, preset, seed, device),
-                command=f"tas refine --stages {','.join(stages[: k + 1])} --seeds {seed}",
-                progress=progress,
-            )
-            weights.append(run / "best.safetensors")
-    return weights, left_out
+        command = f"tas refine --stages {','.join(stages[: k + 1])}"
+        train = partial(
+            _trained,
+            here=here.resolve(),
+            budget=budget,
+            preset=preset,
+            device=device,
+            command=command,
+        )
+        side_by_side = min(workers or cores(), len(seeds))
+        pairs = each(train, seeds, side_by_side, scheduler)
+        weights = dict(
+            tqdm(pairs, f"train {here.name}", len(seeds), unit="network", disable=not progress)
+        )
+        for error in weights.values():
+            if isinstance(error, InputError):
+                raise error
+    return [weights[seed] for seed in seeds], left_out
+
+
+def _trained(seed: int, here: Path, budget: Budget, preset: str, device: str, command: str) -> Path:
+    """Train the network of a seed on the data of a stage -> its weights."""
+    run = here / f"seed{seed}"
+    words = f"{command} --seeds {seed}"
+    learn(
+        *("tasnet", here / "data", run, budget, preset, seed, device),
+        command=words,
+        progress=False,
+    )
+    return run / "best.safetensors"
 
 
 def make_motion(
