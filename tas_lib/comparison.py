@@ -49,10 +49,11 @@ def compare(
     lists of six. Trackers start from the true mesh. files: where the weights of each are, if it has
     any. Raises InputError, also where those have seen one of the patients.
     """
-    rows, entries = [], cohort_in(folder)["recordings"]
+    rows, manifest = [], cohort_in(folder)
     for path in filter(None, files.values()):
-        _check_unseen(path, {str(entry["patient"]) for entry in entries})
-    for entry in tqdm(entries, "evaluate", unit="recording", disable=not progress):
+        check_unseen(path, manifest)
+    entries = tqdm(manifest["recordings"], "evaluate", unit="recording", disable=not progress)
+    for entry in entries:
         ds = recording.open(Path(folder) / entry["file"])
         about = {"file": entry["file"]} | {name: ds.attrs[name] for name in KNOWN}
         for name, tracker in trackers.items():
@@ -62,7 +63,9 @@ def compare(
     return pd.DataFrame(rows)
 
 
-def _check_unseen(path: Path, judged: set[str]) -> None:
+def check_unseen(path: Path, cohort: dict[str, Any]) -> None:
+    """Raises InputError where weights have seen a patient of a cohort with this manifest."""
+    judged = {str(entry["patient"]) for entry in cohort["recordings"]}
     card = weights.card(path)
     if "data" in card and "patients" not in card:
         problem = "are not named: nobody knows whether some are evaluated here"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, app
+from tas_lib.cli.frame import Numbers, Quiet, app
 
 
 @app.command()
@@ -14,9 +14,7 @@ def agreement(
     cohort: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder that `tas cohort hunt-a` made.")
     ],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
-    ],
+    out: Numbers,
     tracker: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="As in `tas track`.")
     ] = "speckle",
@@ -33,15 +31,17 @@ def agreement(
       tas agreement hunt-a --out agreement.json
     """
     from tas_lib.agreement import agreement as measure
+    from tas_lib.comparison import check_unseen, cohort_in
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
     from tas_lib.trackers import registry
 
-    follow = registry.get(tracker)
+    follow, manifest = registry.get(tracker), cohort_in(cohort)
+    if path := registry.weights_of(tracker):
+        check_unseen(path, manifest)
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
         table = measure(cohort, follow, progress=not quiet)
-        made_with = json.loads((cohort / "manifest.json").read_text())
-        known = {key: made_with[key] for key in ("cohort", "seed")}
+        known = {key: manifest[key] for key in ("cohort", "seed")}
         command = f"tas agreement DIR --tracker {tracker} --out FILE"
         made = {"command": command, **known, **facts(), "recordings": table.to_dict("index")}
         temporary.write_text(json.dumps(made, indent=1))

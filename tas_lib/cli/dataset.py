@@ -6,14 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, Seed, app
+from tas_lib.cli.frame import Makers, Quiet, Scheduler, Seed, app
 from tas_lib.errors import InputError
 
 group = typer.Typer(rich_markup_mode=None)
 app.add_typer(group, name="dataset", invoke_without_command=True)
-Workers = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Sequences at a time: all cores.")
-]
 
 
 @group.callback()
@@ -40,11 +37,8 @@ def dataset(
         int | None, typer.Option("--n", min=1, metavar="N", help="The first N templates alone.")
     ] = None,
     seed: Seed = 0,
-    workers: Workers = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster's, in place of this machine."),
-    ] = None,
+    workers: Makers = None,
+    scheduler: Scheduler = None,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a sequence of every template in a folder.
@@ -86,7 +80,7 @@ def dataset(
 @group.command()
 def describe(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of sequences.")],
-    workers: Workers = None,
+    workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a data set's card: DIR/card.md, card.csv (a row a sequence) and two pictures.

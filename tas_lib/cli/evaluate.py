@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, app
+from tas_lib.cli.frame import Numbers, Quiet, app
 from tas_lib.errors import InputError
 
 
@@ -16,9 +16,7 @@ def evaluate(
     cohort: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of recordings that `tas cohort` made.")
     ],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
-    ],
+    out: Numbers,
     tracker: Annotated[
         list[str],
         typer.Option(

@@ -67,6 +67,16 @@ Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other
 Workers = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Frames made at a time: all cores.")
 ]
+Makers = Annotated[
+    int | None, typer.Option("--workers", min=1, metavar="N", help="Films at a time: all cores.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster's, in place of this machine."),
+]
+Numbers = Annotated[
+    Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
+]
 
 
 @app.callback()

@@ -1,19 +1,16 @@
 """`tas realism`: whether a cohort of virtual patients looks like the real clip."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, Workers, app
+from tas_lib.cli.frame import Numbers, Quiet, Workers, app
 
 
 @app.command()
 def realism(
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
-    ],
+    out: Numbers,
     cohort: Annotated[str, typer.Option(metavar="NAME", help="A cohort of `tas cohort`.")] = "hunt",
     n: Annotated[
         int, typer.Option("--n", min=2, metavar="N", help="Patients, one recording of each.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, app, make_folder
+from tas_lib.cli.frame import Makers, Quiet, Scheduler, app, make_folder
 from tas_lib.errors import InputError
 
 PATIENTS = {"smoke": 3, "laptop": 48, "paper": 739}  # of virtual templates, two films each
@@ -55,13 +55,8 @@ def refine(
     seeds: Annotated[
         str, typer.Option(metavar="0,1", help="Of the networks of each stage; the first goes on.")
     ] = "0",
-    workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Films made at a time: all cores.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster's, in place of this machine."),
-    ] = None,
+    workers: Makers = None,
+    scheduler: Scheduler = None,
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where networks learn.")] = "cpu",
     quiet: Quiet = False,
 ) -> None:
