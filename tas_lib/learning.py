@@ -107,7 +107,10 @@ def _entries(data: Path) -> list[dict]:
 
 
 def split(data: str | Path) -> tuple[list[Path], list[Path]]:
-    """Paths of the collection's sequences to learn from, and of those that judge: by patient."""
+    """Paths of the collection's sequences to learn from, and of those that judge: by patient.
+
+    Raises InputError, also where two may be one (`readers.ted.may_be_same`).
+    """
     data = Path(data)
     entries = _entries(data)
     entries.sort(key=lambda entry: (str(entry["patient"]), entry["file"]))
@@ -115,6 +118,10 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     if len(patients) < 2:
         problem = f"holds {len(patients)} patient"
         raise InputError(data, "patients", problem, "make two or more: one is kept to judge")
+    mixed = {str(group[0]["patient"]).split()[0] for group in patients} >= {"CAMUS", "TED"}
+    if mixed:
+        problem = "are of CAMUS and of TED without numbers: one person may be on both sides"
+        raise InputError(data, "patients", problem, "put ted2camus.csv beside TED's patients")
     kept = set(range(0, len(patients), FOLD))
     return tuple(
         [

@@ -17,6 +17,7 @@ import xarray as xr
 import yaml
 
 from tas_lib import book, provenance
+from tas_lib.trackers import weights
 
 REPO = Path(__file__).resolve().parents[1]
 spec = importlib.util.spec_from_file_location("key", REPO / "book/_ext/key.py")
@@ -179,3 +180,20 @@ def test_archives_say_what_made_them():
         made = json.loads(path.read_text())
         assert {"command", "commit", "date", "device"} <= made.keys(), path.name
         assert re.fullmatch(r"[0-9a-f]{7,40}", made["commit"]), path.name
+
+
+def test_archives_that_notebooks_show_are_there():
+    for notebook in (REPO / "notebooks").glob("*.py"):
+        for name in re.findall(r"archive/(\w+\.json)", notebook.read_text()):
+            assert (REPO / "notebooks" / "archive" / name).is_file(), f"{notebook.name}: {name}"
+
+
+def test_weights_that_ship_say_what_made_them():
+    files = list((REPO / "tas_lib" / "data" / "weights").glob("*.safetensors"))
+    assert files
+    for path in files:
+        card = weights.card(path)
+        known = {"command", "commit", "seed", "device", "date", "minutes", "data", "patients"}
+        assert known <= card.keys() and card["validation_mte_mm"] > 0, path.name
+        assert path.with_suffix(".csv").is_file()
+        assert {"steps", "matching"} <= card["budget"].keys()

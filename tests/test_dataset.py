@@ -187,6 +187,14 @@ def test_judges_are_patients_from_whom_nothing_is_learnt(templates, quick, tmp_p
         split(tmp_path / "one")
     with pytest.raises(InputError, match="no manifest of recordings.*; make them"):
         split(tmp_path)
+    manifest = json.loads((tmp_path / "d0" / MANIFEST).read_text())
+    for entry, patient in zip(
+        manifest["recordings"], ("CAMUS 0001", "TED 003", "TED 004"), strict=True
+    ):
+        entry["patient"] = patient
+    (tmp_path / "d0" / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="one person may be on both sides; put ted2camus.csv"):
+        split(tmp_path / "d0")
 
 
 def test_the_command_ends_with_one_where_something_was_left_out(templates, quick, tmp_path):

@@ -12,10 +12,8 @@ from tas_lib.errors import InputError
 from tas_lib.trackers import losses
 from tas_lib.trackers.cotracker import PAPER
 from tas_lib.trackers.losses import matching_error, path_error, visibility_error
-from tas_lib.trackers.tasnet import PRESETS, TASNet
+from tas_lib.trackers.tasnet import OFF, PRESETS, TASNet
 from tas_lib.trackers.tracker import Sample, mesh_grid
-
-OFF = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding"), False)
 
 
 def network(seed=0, sizes=TINY, **switches):

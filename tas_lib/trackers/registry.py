@@ -14,10 +14,9 @@ from tas_lib.trackers.tracker import Learned, Tracker
 
 PIXEL = 0.75e-3  # on which our networks are trained [m]: our choice, a third of a speckle's width
 SHIPPED = Path(__file__).parents[1] / "data" / "weights"
-_OFF = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding"), False)
 NETWORKS: dict[str, Callable[[str], nn.Module]] = {  # name -> network of a preset, small or paper
     "tasnet": lambda preset: tasnet.TASNet(tasnet.PRESETS[preset]),
-    "cotracker": lambda preset: tasnet.TASNet(tasnet.PRESETS[preset], **_OFF),
+    "cotracker": lambda preset: tasnet.TASNet(tasnet.PRESETS[preset], **tasnet.OFF),
     "myotracker": lambda preset: myotracker.MyoTracker(myotracker.PRESETS[preset]),
     "echotracker": lambda preset: echotracker.EchoTracker(echotracker.PRESETS[preset]),
 }

@@ -24,6 +24,8 @@ from tas_lib.trackers.losses import matching_error, path_error, visibility_error
 from tas_lib.trackers.tracker import Prediction, Sample
 
 PRESETS = {"paper": PAPER, "small": SMALL}
+SWITCHES = "bidirectional", "continuous_visibility", "mesh_embedding"
+OFF = dict.fromkeys(SWITCHES, False)  # CoTracker itself
 VISIBLE = 0.5  # least correlation of a point that counts as seen, where that is yes or no: ours
 VISIBILITY_WEIGHT = 10.0  # of its error, beside pixels; CoTracker's
 

@@ -59,7 +59,7 @@ def save(network: nn.Module, path: str | Path, card: dict[str, Any] | None = Non
 
 def card(path: str | Path) -> dict[str, Any]:
     """A file's card. Raises InputError."""
-    return _read(path)[0]
+    return _read(path, card_alone=True)[0]
 
 
 def load(path: str | Path) -> nn.Module:
@@ -129,10 +129,9 @@ def import_official(path: str | Path) -> tasnet.TASNet:
         raise InputError(path, "file", problem, remedy)
     named = re.search(r"stride_(\d+)_wind_(\d+)", path.name)
     stride, window = map(int, named.groups()) if named else (4, 8)
-    off = dict.fromkeys(("bidirectional", "continuous_visibility", "mesh_embedding"), False)
     sizes = cotracker.Sizes(stride=stride, window=window)
     with torch.device("meta"), _Undrawn():
-        network = tasnet.TASNet(sizes, **off, official=True)
+        network = tasnet.TASNet(sizes, **tasnet.OFF, official=True)
     _compare(path, tensors, network.cotracker.state_dict())
     network.cotracker.load_state_dict(tensors, assign=True)
     return network
@@ -148,11 +147,12 @@ class _Undrawn(TorchFunctionMode):
         return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
 
 
-def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: str | Path, card_alone: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["card"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = () if card_alone else file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except BROKEN as error:
         problem = f"is no file of weights ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, REMEDY) from error
