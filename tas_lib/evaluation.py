@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
@@ -12,25 +13,57 @@ from tas_lib.observers import Reading, carried
 from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers.tracker import Tracker, track
 
+PICTURE = 256  # pixels a side, to which both axes are scaled
+WITHIN = 1, 2, 4, 8, 16  # of those
+VISIBLE = 0.5  # least visibility of a point that counts as seen
+
+
+def tap(
+    found: np.ndarray,
+    truth: np.ndarray,
+    frame: int,
+    extent: Sequence[float],
+    visible: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Two metrics of TAP-Vid (Doersch et al. 2022, arXiv:2211.03726), where every point is seen.
+
+    found, truth: (T, l, r, [x, z]) [m], given at `frame`, which does not count; extent: of the
+    image, along x and z [m]; visible (T, l, r): which points the tracker calls so, by default all.
+    delta_average: share of points within WITHIN pixels, mean over these; jaccard: share of points
+    both within and called visible, of all and those called so wrongly, mean likewise.
+    """
+    scale = PICTURE / np.asarray(extent)
+    distance = np.linalg.norm(np.delete(found - truth, frame, axis=0) * scale, axis=-1)
+    called = np.ones(distance.shape, bool) if visible is None else np.delete(visible, frame, axis=0)
+    near = [distance < limit for limit in WITHIN]
+    return {
+        "delta_average": float(np.mean(near)),
+        "jaccard": float(
+            np.mean([(n & called).sum() / (n.size + (called & ~n).sum()) for n in near])
+        ),
+    }
+
 
 def evaluate(recording: xr.Dataset, tracker: Tracker, reading: Reading | None = None) -> dict:
     """Errors of a tracker on a recording with its true `mesh`, started from it or from a reading.
 
     A reading's truth is where perfect tracking would have carried its mesh (`observers.carried`);
     its end-systole counts. mte [m]: mean distance of all points from where they truly are, over all
-    frames (section IV-D.1). median [m]: median over time, mean over points. gls, gls_true: peak
-    global longitudinal strain of the middle line in the image, since end-diastole; segments,
-    segments_true (6,): end-systolic strain of the segments. folds: triangles turned over, in the
-    worst frame. closure [m]: of a whole beat, mean distance of points at its end from its start;
-    else NaN. seconds: for all of it.
+    frames (section IV-D.1). median [m]: median over time, mean over points. delta_average, jaccard:
+    `tap`. gls, gls_true: peak global longitudinal strain of the middle line in the image, since
+    end-diastole; segments, segments_true (6,): end-systolic strain of the segments. folds:
+    triangles turned over, in the worst frame. closure [m]: of a whole beat, mean distance of points
+    at its end from its start; else NaN. seconds: for all of it.
     """
     truth = recording.mesh.values if reading is None else carried(recording, reading)
     es = int(recording.attrs["es_frame"]) if reading is None else reading.es_frame
     ed = int(recording.attrs.get("ed_frame", 0))
     frame = es if tracker.start == "es" else 0
     start = perf_counter()
-    found = track(recording, truth[frame], tracker, frame).tracks.values
-    seconds = perf_counter() - start
+    tracked = track(recording, truth[frame], tracker, frame)
+    found, seconds = tracked.tracks.values, perf_counter() - start
+    visible = tracked.visibility.values > VISIBLE if "visibility" in tracked else None
+    extent = [recording.sizes[a] * float(recording[a][1] - recording[a][0]) for a in ("x", "z")]
     whole = recording.attrs.get("cycle") == "ED to ED"
     distance = np.linalg.norm(found - truth, axis=-1)
     (gls, segments), (gls_true, segments_true) = (
@@ -39,6 +72,7 @@ def evaluate(recording: xr.Dataset, tracker: Tracker, reading: Reading | None = 
     return {
         "mte": float(distance.mean()),
         "median": float(np.median(distance, axis=0).mean()),
+        **tap(found, truth, frame, extent, visible),
         "gls": float(gls.min()),
         "gls_true": float(gls_true.min()),
         "segments": segments[es],

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from tas_lib import agreement, cli, recording
 from tas_lib.collection import MANIFEST
 from tas_lib.errors import InputError
-from tas_lib.evaluation import evaluate
+from tas_lib.evaluation import evaluate, tap
 from tas_lib.observers import observer
 from tas_lib.trackers import registry
 
@@ -48,6 +48,22 @@ def test_a_known_error_is_found(clip):
     found = evaluate(clip, Knowing(error=(3e-3, 4e-3)))
     assert found["mte"] == pytest.approx(8 / 9 * 5e-3)  # the frame that is given has none
     assert found["median"] == pytest.approx(5e-3)
+
+
+def test_tap_metrics_count_points_within_pixels_of_a_scaled_picture():
+    """Errors of 3 pixels along x lie within 4, 8 and 16 of the five limits."""
+    truth = np.zeros((5, 2, 2, 2))
+    found = truth + np.array([3 * 0.2 / 256, 0])
+    found[2] += 1.0  # where it is given, nothing counts
+    right = tap(found, truth, 2, (0.2, 0.1))
+    assert right["delta_average"] == right["jaccard"] == pytest.approx(3 / 5)
+    half = np.zeros((5, 2, 2), bool)
+    half[:, 0] = True
+    less = tap(found, truth, 2, (0.2, 0.1), half)
+    assert less["delta_average"] == 3 / 5
+    assert less["jaccard"] == pytest.approx(3 * 0.5 / 5)
+    across = tap(found[..., ::-1], truth, 2, (0.2, 0.1))
+    assert across["delta_average"] == pytest.approx(2 / 5)  # 6 pixels along z
 
 
 def test_half_a_beat_need_not_close(clip):
