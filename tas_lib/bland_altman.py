@@ -1,0 +1,100 @@
+"""Agreement of two measurements of the same things (Bland and Altman 1986, section IV-D.2).
+
+Differences d = first - second have bias mean(d), SD s and limits of agreement bias +- 1.96 s, all
+with 95 % intervals: that of the bias from Student's t, those of the limits exact for normal
+differences, from the non-central t (Carkeet 2015, DOI 10.1097/OPX.0000000000000513). They suppose
+independent pairs; where a patient gives several, `by_patient` draws whole patients anew.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from tas_lib.comparison import interval
+from tas_lib.errors import InputError
+
+LIMIT = stats.norm.ppf(0.975)  # 1.96 SD: where 95 % of normal differences lie
+
+
+class Estimate(NamedTuple):
+    value: float
+    low: float  # of its 95 % interval
+    high: float
+
+
+class Agreement(NamedTuple):
+    """In the unit of the measurements; slope and p have none."""
+
+    n: int
+    bias: Estimate
+    sd: Estimate
+    lower: Estimate  # limits of agreement
+    upper: Estimate
+    absolute: float  # mean |difference|: the paper's MAE
+    slope: Estimate  # of the difference over the mean of both
+    p_slope: float  # that there is none
+
+
+def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
+    """Of paired measurements (n,), n >= 3. Raises InputError."""
+    first, second = _pairs(first, second)
+    difference, n = first - second, len(first)
+    bias, sd = difference.mean(), difference.std(ddof=1)
+    error = stats.t.ppf(0.975, n - 1) * sd / np.sqrt(n)
+    spread = sd * np.sqrt((n - 1) / stats.chi2.ppf((0.975, 0.025), n - 1))
+    near, far = stats.nct.ppf((0.025, 0.975), n - 1, LIMIT * np.sqrt(n)) * sd / np.sqrt(n)
+    line = stats.linregress((first + second) / 2, difference)
+    error_of_slope = stats.t.ppf(0.975, n - 2) * line.stderr
+    return Agreement(
+        n,
+        Estimate(bias, bias - error, bias + error),
+        Estimate(sd, *spread),
+        Estimate(bias - LIMIT * sd, bias - far, bias - near),
+        Estimate(bias + LIMIT * sd, bias + near, bias + far),
+        float(np.abs(difference).mean()),
+        Estimate(line.slope, line.slope - error_of_slope, line.slope + error_of_slope),
+        float(line.pvalue),
+    )
+
+
+def by_patient(
+    first: np.ndarray, second: np.ndarray, patient: np.ndarray, seed: int = 0
+) -> dict[str, Estimate]:
+    """Bias, SD and mean absolute difference of pairs (n,), with intervals by bootstrap of patients.
+
+    patient (n,): whose each pair is. Raises InputError.
+    """
+    first, second = _pairs(first, second)
+    difference = first - second
+    _, who = np.unique(np.asarray(patient), return_inverse=True)
+    groups = [difference[who == k] for k in range(who.max() + 1)]
+    numbers = {
+        "bias": np.mean,
+        "sd": lambda d: np.std(d, ddof=1),
+        "absolute": lambda d: np.abs(d).mean(),
+    }
+    index = np.arange(len(groups))
+    return {
+        name: Estimate(
+            float(number(difference)),
+            *interval(
+                index, lambda drawn, of=number: of(np.concatenate([groups[k] for k in drawn])), seed
+            ),
+        )
+        for name, number in numbers.items()
+    }
+
+
+def _pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    if first.shape != second.shape or first.ndim != 1 or len(first) < 3:
+        problem = f"have shapes {first.shape} and {second.shape}"
+        raise InputError("agreement", "measurements", problem, "give three or more pairs")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise InputError(
+            "agreement", "measurements", "hold NaN or infinity", "leave such pairs out"
+        )
+    return first, second

@@ -1,0 +1,69 @@
+"""Agreement: known differences are found, and intervals hold the truth as often as they say."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tas_lib.bland_altman import LIMIT, agreement, by_patient
+from tas_lib.errors import InputError
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_known_differences_are_found(rng):
+    truth = rng.normal(-18, 4, 5000)
+    found = agreement(truth + rng.normal(1.5, 2, 5000), truth)
+    assert found.bias.value == pytest.approx(1.5, abs=0.1)
+    assert found.sd.value == pytest.approx(2, rel=0.03)
+    assert found.lower.value == pytest.approx(1.5 - 1.96 * 2, abs=0.15)
+    assert found.upper.value == pytest.approx(1.5 + 1.96 * 2, abs=0.15)
+    normal = stats.norm(1.5, 2)
+    assert found.absolute == pytest.approx(normal.expect(np.abs), rel=0.03)
+
+
+def test_a_bias_that_grows_is_told_by_its_slope(rng):
+    truth = rng.normal(-18, 4, 400)
+    steady = agreement(truth + rng.normal(0, 1, 400), truth + rng.normal(0, 1, 400))
+    growing = agreement(1.2 * truth + rng.normal(0, 1, 400), truth + rng.normal(0, 1, 400))
+    assert steady.p_slope > 0.01 and steady.slope.low < 0 < steady.slope.high
+    assert growing.p_slope < 1e-6 and growing.slope.low > 0.1
+
+
+def test_intervals_hold_the_truth_nineteen_times_of_twenty(rng):
+    """Of small samples; limits by the usual formula are too narrow or too wide there."""
+    inside = np.zeros(4)
+    for _ in range(2000):
+        found = agreement(rng.normal(1, 2, 12), np.zeros(12))
+        truths = 1, 2, 1 - LIMIT * 2, 1 + LIMIT * 2
+        parts = found.bias, found.sd, found.lower, found.upper
+        inside += [p.low < t < p.high for p, t in zip(parts, truths, strict=True)]
+    np.testing.assert_allclose(inside / 2000, 0.95, atol=0.015)
+
+
+def test_views_of_one_patient_are_not_independent(rng):
+    """Patients with biases of their own: pairs taken for independent are too sure of the mean."""
+    own = np.repeat(rng.normal(0, 2, 30), 6)
+    pairs = own + rng.normal(0, 0.5, 180), np.zeros(180)
+    patient = np.repeat(np.arange(30), 6)
+    alone, together = agreement(*pairs).bias, by_patient(*pairs, patient)["bias"]
+    assert together.value == pytest.approx(alone.value)
+    widths = [e.high - e.low for e in (together, alone)]
+    assert 1.8 < widths[0] / widths[1] < 2.9  # about sqrt 6
+    assert by_patient(*pairs, patient) == by_patient(*pairs, patient)
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ([1, 2], [1, 2]),
+        ([1, 2, 3], [1, 2]),
+        ([1, 2, np.nan], [1, 2, 3]),
+        ([[1, 2, 3]], [[1, 2, 3]]),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(first, second):
+    with pytest.raises(InputError, match="agreement: measurements: "):
+        agreement(first, second)
