@@ -7,6 +7,8 @@ ends then ride between nodes, with the tissue.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from tas_lib.anatomy import LEVELS, VIEWS
@@ -35,3 +37,22 @@ def longitudinal_strain(mesh: np.ndarray, ed_frame: int = 0) -> tuple[np.ndarray
     length = segment_lengths(centreline(mesh), ed_frame)
     whole = length.sum(-1)
     return whole / whole[ed_frame] - 1, length / length[ed_frame] - 1
+
+
+class Peaks(NamedTuple):
+    """Of strain curves: fractions, negative where the wall has shortened."""
+
+    end_systolic: np.ndarray
+    peak_systolic: np.ndarray  # most shortened from end-diastole to end-systole
+    peak: np.ndarray  # and in the whole beat
+    post_systolic_index: (
+        np.ndarray
+    )  # share of what is reached after ES; NaN if that is no shortening
+
+
+def peaks(strain: np.ndarray, es_frame: int, ed_frame: int = 0) -> Peaks:
+    """What is reported of curves (time, ...), each with its timing (Voigt et al. 2015)."""
+    end, later = strain[es_frame], strain[es_frame:].min(0)
+    index = np.where(later < 0, (later - end) / np.where(later < 0, later, 1), np.nan)
+    systole = strain[ed_frame : es_frame + 1].min(0)
+    return Peaks(end, systole, np.minimum(systole, later), index)
