@@ -7,6 +7,7 @@ replacement (Efron and Tibshirani 1993, DOI 10.1007/978-1-4899-4541-9).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from tas_lib import recording
 from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
+from tas_lib.farm import each
+from tas_lib.parallel import one_thread
 from tas_lib.readers.ted import may_be_same
-from tas_lib.trackers import weights
+from tas_lib.trackers import registry, weights
 from tas_lib.trackers.tracker import Tracker
 
 KNOWN = "patient", "view", "pathology"  # of a recording, beside its file
@@ -38,29 +41,46 @@ def cohort_in(folder: str | Path) -> dict[str, Any]:
 
 def compare(
     folder: str | Path,
-    trackers: Mapping[str, Tracker],
-    files: Mapping[str, Path | None],
+    trackers: Mapping[str, str | Path],
+    workers: int | None = None,
     *,
     progress: bool = True,
 ) -> pd.DataFrame:
     """`evaluate` every tracker on every recording of a cohort's folder: a row each.
 
-    Columns: file, patient, view, pathology, tracker and those of `evaluate`, segment strains as
-    lists of six. Trackers start from the true mesh. files: where the weights of each are, if it has
-    any. Raises InputError, also where those have seen one of the patients.
+    trackers: title -> what `registry.get` takes; workers: see `farm.each`. Columns: file, patient,
+    view, pathology, tracker (its title) and those of `evaluate`, segment strains as lists of six.
+    Trackers start from the true mesh. Raises InputError, also where weights have seen one of the
+    patients.
     """
-    rows, manifest = [], cohort_in(folder)
-    for path in filter(None, files.values()):
-        check_unseen(path, manifest)
-    entries = tqdm(manifest["recordings"], "evaluate", unit="recording", disable=not progress)
-    for entry in entries:
-        ds = recording.open(Path(folder) / entry["file"])
-        about = {"file": entry["file"]} | {name: ds.attrs[name] for name in KNOWN}
-        for name, tracker in trackers.items():
-            found = evaluate(ds, tracker)
-            found |= {key: list(found[key]) for key in ("segments", "segments_true")}
-            rows.append(about | {"tracker": name} | found)
-    return pd.DataFrame(rows)
+    manifest = cohort_in(folder)
+    for name in trackers.values():
+        if path := registry.weights_of(name):
+            check_unseen(path, manifest)
+    files = [entry["file"] for entry in manifest["recordings"]]
+    measure = partial(_rows, folder=Path(folder).resolve(), trackers=dict(trackers))
+    pairs = each(measure, files, workers)
+    rows = dict(tqdm(pairs, "evaluate", len(files), unit="recording", disable=not progress))
+    for error in rows.values():
+        if isinstance(error, InputError):
+            raise error
+    return pd.DataFrame([row for file in files for row in rows[file]])
+
+
+def _rows(file: str, folder: Path, trackers: dict[str, str | Path]) -> list[dict[str, Any]]:
+    ds, rows = recording.open(folder / file), []
+    about = {"file": file} | {name: ds.attrs[name] for name in KNOWN}
+    for title, name in trackers.items():
+        with one_thread():
+            found = evaluate(ds, _ready(name))
+        found |= {key: list(found[key]) for key in ("segments", "segments_true")}
+        rows.append(about | {"tracker": title} | found)
+    return rows
+
+
+@lru_cache(32)
+def _ready(name: str | Path) -> Tracker:
+    return registry.get(name)
 
 
 def check_unseen(path: Path, cohort: dict[str, Any]) -> None:

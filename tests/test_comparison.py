@@ -9,18 +9,22 @@ import torch
 from test_evaluation import SHIFTS, Knowing
 from typer.testing import CliRunner
 
-from tas_lib import cli, recording
+from tas_lib import cli, comparison, recording
 from tas_lib.collection import MANIFEST
 from tas_lib.comparison import by_patient, compare, interval
 from tas_lib.errors import InputError
 from tas_lib.trackers import registry, weights
 
-TRACKERS = {"right": Knowing(), "wrong": Knowing(error=(3e-3, 4e-3))}
+KNOWING = {"a": Knowing(), "b": Knowing(error=(3e-3, 4e-3))}
+TRACKERS = {"right": "a", "wrong": "b"}
 
 
 @pytest.fixture
-def folder(moving_clip, tmp_path):
-    """A cohort of three recordings of two patients."""
+def folder(moving_clip, tmp_path, monkeypatch):
+    """A cohort of three recordings of two patients; two trackers a and b that know the motion."""
+    comparison._ready.cache_clear()
+    monkeypatch.setattr(registry, "get", lambda name: KNOWING.get(name, KNOWING["a"]))
+    monkeypatch.setattr(registry, "weights_of", lambda name: None if name in KNOWING else name)
     entries = []
     for k, patient in enumerate((1, 1, 2)):
         ds = moving_clip(SHIFTS, k).assign_attrs(patient=patient, pathology="healthy")
@@ -32,7 +36,7 @@ def folder(moving_clip, tmp_path):
 
 
 def test_every_tracker_has_a_row_of_every_recording(folder):
-    table = compare(folder, TRACKERS, {}, progress=False)
+    table = compare(folder, TRACKERS, 1, progress=False)
     assert table.groupby(["file", "tracker"]).size().tolist() == [1] * 6
     mte = by_patient(table, "mte")
     assert mte.index.tolist() == [1, 2] and mte.columns.tolist() == ["right", "wrong"]
@@ -41,7 +45,7 @@ def test_every_tracker_has_a_row_of_every_recording(folder):
 
 def test_a_folder_without_manifest_is_refused(tmp_path):
     with pytest.raises(InputError, match="no manifest of recordings.*; make a cohort"):
-        compare(tmp_path, TRACKERS, {})
+        compare(tmp_path, TRACKERS)
 
 
 def test_a_folder_of_other_recordings_is_refused_before_any_is_tracked(folder):
@@ -49,7 +53,7 @@ def test_a_folder_of_other_recordings_is_refused_before_any_is_tracked(folder):
     del about["cohort"]
     (folder / MANIFEST).write_text(json.dumps(about))
     with pytest.raises(InputError, match="cohort: is not stated: these are no virtual patients"):
-        compare(folder, {"none": None}, {})
+        compare(folder, {"none": "a"})
 
 
 def test_who_was_learnt_from_is_not_judged(folder, tmp_path):
@@ -58,15 +62,15 @@ def test_who_was_learnt_from_is_not_judged(folder, tmp_path):
     net, path = registry.network("myotracker"), tmp_path / "some.safetensors"
     weights.save(net, path, {"patients": ["9"], "init": {"patients": ["2"]}})
     with pytest.raises(InputError, match="patients: learnt from 1 of those who are evaluated, 2"):
-        compare(folder, {"one": None}, {"one": path})
+        compare(folder, {"one": path})
     weights.save(net, path, {"patients": ["9"], "init": {"patients": ["12"]}})
-    assert len(compare(folder, {"one": Knowing()}, {"one": path}, progress=False)) == 3
+    assert len(compare(folder, {"one": path}, 1, progress=False)) == 3
 
 
 def test_weights_that_do_not_say_who_was_learnt_from_are_refused(folder, tmp_path):
     path = weights.save(registry.network("myotracker"), tmp_path / "some.safetensors", {"data": 1})
     with pytest.raises(InputError, match="patients: are not named"):
-        compare(folder, {"one": None}, {"one": path})
+        compare(folder, {"one": path})
 
 
 def test_one_patient_has_no_interval():
@@ -96,21 +100,32 @@ def test_what_is_paired_stays_paired():
     assert found == pytest.approx((2, 2))
 
 
-def test_the_command_writes_what_it_prints(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "get", lambda name: TRACKERS[name])
+def test_processes_find_what_one_finds(moving_clip, tmp_path):
+    entries = []
+    for k in range(3):
+        ds = moving_clip(SHIFTS, k).assign_attrs(patient=k, pathology="healthy")
+        recording.save(ds, tmp_path / f"{k}.nc")
+        entries.append({"file": f"{k}.nc", "patient": k})
+    about = {"cohort": "hunt", "seed": 0, "recordings": entries}
+    (tmp_path / MANIFEST).write_text(json.dumps(about))
     path = tmp_path / "some.safetensors"
-    weights.save(registry.network("myotracker"), path, {})
-    monkeypatch.setattr(registry, "weights_of", lambda name: path)
-    words = ["evaluate", str(folder), "--tracker", "best one=right", "--tracker", "wrong"]
+    weights.save(registry.network("myotracker"), path, {"pixel": registry.PIXEL})
+    trackers = {"speckle": "speckle", "network": path}
+    one, two = (compare(tmp_path, trackers, k, progress=False) for k in (1, 2))
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), two.drop(columns="seconds"))
+
+
+def test_the_command_writes_what_it_prints(folder, tmp_path):
+    words = ["evaluate", str(folder), "--tracker", "best one=a", "--tracker", "b", "--workers", "1"]
     result = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "out.json")])
     assert result.exit_code == 0, result.output
     assert "3 recordings of 2 patients" in result.stdout
-    assert "wrong         4.44 (4.44 to 4.44)" in result.stdout
-    again = CliRunner().invoke(cli.app, [*words, "--tracker", "wrong", "--out", "x.json"])
-    assert again.exit_code == 2 and "--tracker: wrong comes twice" in again.stderr
+    assert "b             4.44 (4.44 to 4.44)" in result.stdout
+    again = CliRunner().invoke(cli.app, [*words, "--tracker", "b", "--out", "x.json"])
+    assert again.exit_code == 2 and "--tracker: b comes twice" in again.stderr
     made = json.loads((tmp_path / "out.json").read_text())
     assert made["cohort"] == "hunt" and len(made["rows"]) == 6
-    assert {row["tracker"] for row in made["rows"]} == {"best one", "wrong"}
-    assert "--tracker 'best one=right' --tracker wrong" in made["command"]
+    assert {row["tracker"] for row in made["rows"]} == {"best one", "b"}
+    assert "--tracker 'best one=a' --tracker b" in made["command"]
     assert {"commit", "date", "device", "weights_sha256"} <= made.keys()
     assert made["rows"][0]["closure"] is None  # half a beat has none

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Numbers, Quiet, app
+from tas_lib.cli.frame import Makers, Numbers, Quiet, app
 from tas_lib.errors import InputError
 
 
@@ -24,6 +24,7 @@ def evaluate(
             help="As in `tas track`, with a title for its rows if wanted; may come repeatedly.",
         ),
     ],
+    workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure errors of motion and strain of trackers, started from the true walls.
@@ -51,10 +52,11 @@ def evaluate(
             remedy = "give each a title of its own"
             raise InputError("evaluate", "--tracker", f"{title} comes twice", remedy)
         titled[title] = name
-    trackers = {title: registry.get(name) for title, name in titled.items()}
+    for name in titled.values():
+        registry.get(name)  # what is not there is said before anything else
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
         files = {title: registry.weights_of(name) for title, name in titled.items()}
-        table = compare(cohort, trackers, files, progress=not quiet)
+        table = compare(cohort, titled, workers, progress=not quiet)
         known = {key: cohort_in(cohort)[key] for key in ("cohort", "seed")}
         words = " ".join(f"--tracker {shlex.quote(word)}" for word in tracker)
         made = {"command": f"tas evaluate DIR {words} --out FILE", **known, **facts()}
