@@ -155,7 +155,7 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# Minutes are wall time on a machine that did other work as well. `tas weights card tasnet` shows all that a file of
+# Minutes are wall time, pauses included, on a machine that did other work as well. `tas weights card tasnet` shows all that a file of
 # weights says of itself.
 #
 # ## How far they err: virtual patients they never saw
