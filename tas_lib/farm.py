@@ -89,7 +89,7 @@ def _client(workers: int, scheduler: str | None):
                 n_workers=workers,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,
