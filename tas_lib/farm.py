@@ -7,6 +7,7 @@ alone, so that neither this nor the number of processes changes a bit of it.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -79,12 +80,24 @@ def _by_itself(function: Callable[[Item], Result], item: Item) -> Result | Input
 
 
 @contextmanager
+def _environment_kept():
+    """What Dask sets for its processes (one thread each) also stays here otherwise."""
+    before = os.environ.copy()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
 def _client(workers: int, scheduler: str | None):
     """A client of the scheduler, or of processes that are started for it."""
     from dask.distributed import Client, LocalCluster
 
     if scheduler is None:
         with (
+            _environment_kept(),
             LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,

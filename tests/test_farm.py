@@ -38,7 +38,9 @@ def outcome(pairs):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_item_has_its_result_or_its_error(workers):
+    threads = os.environ.get("OMP_NUM_THREADS")
     found = outcome(each(squared, range(12), workers))
+    assert os.environ.get("OMP_NUM_THREADS") == threads
     assert found.pop(3) == "items: number: is 3; give another one"
     assert found == {n: str(n**2) for n in range(12) if n != 3}
 
