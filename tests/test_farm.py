@@ -64,7 +64,10 @@ def test_an_item_that_kills_every_process_is_given_up():
 def test_a_cluster_that_is_there_does_the_work(monkeypatch):
     from dask.distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, dashboard_address="127.0.0.1:0") as cluster:
+    with (
+        farm._environment_kept(),
+        LocalCluster(n_workers=1, dashboard_address="127.0.0.1:0") as cluster,
+    ):
         found = dict(each(squared, [1, 2], scheduler=cluster.scheduler_address))
     assert found == {1: 1, 2: 4}
     monkeypatch.setattr(farm, "PATIENCE", "1s")

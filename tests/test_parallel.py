@@ -137,7 +137,9 @@ def test_threads_that_come_later_have_their_usual_number():
 
 def test_cores_are_those_the_process_may_use(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {3, 5, 8}, raising=False)
-    assert cores() == 3
+    for asked, found in (("", 3), ("2", 2), ("9", 3), ("0", 3), ("4,2", 3)):
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert cores() == found
 
 
 @pytest.mark.parametrize("workers", [0, -1])
