@@ -82,7 +82,8 @@ READY = [name for name in TITLES if name in TRAINED or name not in LEARNED]
 # before it, there and back; what doesn't agree counts less, the mesh is kept smooth, and over a whole beat its drift is taken out. It has nothing to learn. Its constants were tuned on ten virtual
 # recordings that appear nowhere else.
 #
-# All but the last come in two sizes: `paper`, as published, and `small`, made to be trained on two CPU cores.
+# All but the last come in two sizes: `paper`, as published, and `small`, made to be trained on two CPU cores. Pages show
+# those small ones whose weights ship; MyoTracker's do not yet.
 
 # %% tags=["hide-input"]
 count = {
@@ -107,7 +108,7 @@ golden.map("{:.0e}".format)
 # ## How they learn
 #
 # `tas train` is one loop for all four, one clip a step, which always holds end-systole: {glue:text}`steps:,` steps each, with one cycle of the learning
-# rate. Where the paper has AdamW, Muon {cite:p}`jordan2024` moves matrices here: networks that start from nothing learn in far fewer steps with it. Clips come from simulated sequences whose motion is known, {glue:text}`sequences` of them here, made by strategy
+# rate. Where the paper has AdamW, Muon {cite:p}`jordan2024` moves matrices here. Clips come from simulated sequences whose motion is known, {glue:text}`sequences` of them here, made by strategy
 # {glue:text}`strategy:s` on virtual template patients, none of whom is in any evaluation; geometry and grey levels are varied.
 # The weights with the least error on patients kept apart are shipped. These networks start from nothing, where the paper's start from published
 # weights; so that they find out that speckle is what matters, one term of ours is in every network's loss: the feature of a point must

@@ -4,12 +4,12 @@
 
 The paper's steps are AdamW's, with the cycle, its rate, batches of one and 200,000 of them from
 published weights (section IV-C). Ours start from nothing: Muon (Jordan et al. 2024, as PyTorch has
-it), which needs far fewer, moves matrices, AdamW the rest, each small network at the best of a few
-rates. Warm-up, weight decay and clipping are CoTracker's, and the weights that are kept have the
-least trajectory error, where the paper's have the least loss. What a step does depends on seed and
-step alone: on the CPU, with as many threads, a run that was killed goes on from its last checkpoint
-to the same bits. A folder holds `last.safetensors` (weights, moments and step), `best.safetensors`
-(the weights with the least validation error) and `log.csv`.
+it) moves matrices, AdamW the rest, each small network at the best of two or three rates. Warm-up,
+weight decay and clipping are CoTracker's, and the weights that are kept have the least trajectory
+error, where the paper's have the least loss. What a step does depends on seed and step alone: on
+the CPU, with as many threads, a run that was killed goes on from its last checkpoint to the same
+bits. A folder holds `last.safetensors` (weights, moments and step), `best.safetensors` (the weights
+with the least validation error) and `log.csv`.
 """
 
 from __future__ import annotations
@@ -90,11 +90,10 @@ def train(
 ) -> float:
     """Train `network` (weights drawn by the caller) in `folder` -> least validation error [mm].
 
-    Helpers of `torchrun`, which judge nothing, return infinity.
-
     A folder with the checkpoint of an equal run is gone on with. `about`, as JSON takes it, says
-    what else makes the run (the data, say) and goes into the weights' card. Raises InputError where
-    the folder holds another run, or a loss or error is no number.
+    what else makes the run (the data, say) and goes into the weights' card. Helpers of `torchrun`,
+    which judge nothing, return infinity. Raises InputError where the folder holds another run, or a
+    loss or error is no number.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

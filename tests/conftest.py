@@ -148,6 +148,24 @@ def wall_clip(acquisition):
     return make
 
 
+@pytest.fixture(scope="session")
+def oval():
+    """A function: the mesh (nodes, 5, 2) [m] of a ventricle like an egg, open at its base.
+
+    span: half its angle over pi; down: of its middle from the probe [m].
+    """
+
+    def make(nodes, span, down):
+        angle = np.linspace(-span, span, 200)[:, None] * np.pi
+        endo, epi = (
+            np.array([0, down]) + np.array(size) * np.hstack((np.sin(angle), -np.cos(angle)))
+            for size in ((18e-3, 32e-3), (26e-3, 40e-3))
+        )
+        return mesh.mesh_from_walls(endo, epi, nodes, 5)
+
+    return make
+
+
 @pytest.fixture
 def double_precision():
     """Instance norms amplify rounding: what is equal in theory is compared in double precision."""

@@ -12,7 +12,6 @@ from tas_lib.collection import MANIFEST
 from tas_lib.dataset import make_dataset, simulate
 from tas_lib.errors import InputError
 from tas_lib.learning import split
-from tas_lib.mesh import mesh_from_walls
 from tas_lib.recording import MESH_DIMS
 from tas_lib.scene import Choices, Scene
 from tas_lib.segmentation import coarse
@@ -40,15 +39,10 @@ def templates(wall_clip, tmp_path):
 
 
 @pytest.fixture
-def stretching():
+def stretching(oval):
     """A wall that stretches along itself on one side alone, and its even mesh."""
     z, x = 0.01 + 0.4e-3 * np.arange(220), 0.4e-3 * np.arange(-90, 91)
-    angle = np.linspace(-0.78, 0.78, 200)[:, None] * np.pi
-    endo, epi = (
-        np.array([0, 60e-3]) + np.array(size) * np.hstack((np.sin(angle), -np.cos(angle)))
-        for size in ((18e-3, 32e-3), (26e-3, 40e-3))
-    )
-    even = mesh_from_walls(endo, epi, 37, 5)
+    even = oval(37, 0.78, 60e-3)
     along = np.arange(37.0)
     moved = along + np.where(along < 18, 1.5 * np.sin(np.pi * along / 18) ** 2, 0)
     nodes = np.stack([even, interp1d(along, even, axis=0)(moved)])

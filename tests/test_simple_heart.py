@@ -5,24 +5,18 @@ import pytest
 
 from tas_lib import recording
 from tas_lib.errors import InputError
-from tas_lib.mesh import mesh_from_walls
 from tas_lib.recording import MESH_DIMS
 from tas_lib.simple_heart import NARROWING, SHORTENING, contraction, simple_motion
 from tas_lib.strain import longitudinal_strain
 
 
 @pytest.fixture(scope="module")
-def template():
+def template(oval):
     """A still wall with end-systole at frame 8 of a beat of 20."""
     z, x = 0.01 + 0.5e-3 * np.arange(200), 0.5e-3 * np.arange(-80, 81)
-    angle = np.linspace(-0.75, 0.75, 200)[:, None] * np.pi
-    endo, epi = (
-        np.array([0, 55e-3]) + np.array(size) * np.hstack((np.sin(angle), -np.cos(angle)))
-        for size in ((18e-3, 32e-3), (26e-3, 40e-3))
-    )
     grey = np.full((21, len(z), len(x)), 0.5)
     ds = recording.new(grey, 0.04 * np.arange(21), z, x, ed_frame=0, es_frame=8, cycle="ED to ED")
-    mesh = mesh_from_walls(endo, epi, 36, 5)
+    mesh = oval(36, 0.75, 55e-3)
     return ds.assign(mesh=(MESH_DIMS, np.broadcast_to(mesh, (21, 36, 5, 2))))
 
 

@@ -3,18 +3,12 @@
 import numpy as np
 import pytest
 
-from tas_lib.mesh import mesh_from_walls
 from tas_lib.strain import longitudinal_strain, peaks, segment_names
 
 
 @pytest.fixture(scope="module")
-def wall():
-    angle = np.linspace(-0.75, 0.75, 300)[:, None] * np.pi
-    endo, epi = (
-        np.array([0, 55e-3]) + np.array(size) * np.hstack((np.sin(angle), -np.cos(angle)))
-        for size in ((18e-3, 32e-3), (26e-3, 40e-3))
-    )
-    return mesh_from_walls(endo, epi, 36, 5)
+def wall(oval):
+    return oval(36, 0.75, 55e-3)
 
 
 def test_a_wall_that_is_scaled_and_turned_has_one_strain_everywhere(wall):
