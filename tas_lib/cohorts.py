@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from tas_lib.artefacts import Scanner, Shadow
 from tas_lib.clinic import MESH, Pose, image, with_truth
 from tas_lib.collection import Collection
 from tas_lib.errors import InputError
+from tas_lib.farm import each
 from tas_lib.heart import Heart
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.patients import random_heart
-from tas_lib.simulator import CLINICAL, SectorOperator
+from tas_lib.simulator import CLINICAL, Acquisition, SectorOperator
 from tas_lib.tissue import Echogenicity
 
 POSES = 100  # drawn at most for one recording
@@ -247,7 +249,8 @@ def make_cohort(
     adds patients. The manifest has parameters and versions and, for every recording, file, sha256,
     patient, visit, view, seeds, number of its entry in `made_with` and truth (`TRUTH` at
     end-systole, GLS at its peak as well; fractions), also of more than n patients where the folder
-    holds them. The same seed gives the same files with any number of `workers`. Raises InputError:
+    holds them. workers: see `farm.each`; the same seed gives the same files with any number of
+    them. Raises InputError:
     unknown name or profile, a folder that holds another cohort or cannot be written. Warns where
     other versions made a part of it.
     """
@@ -267,21 +270,34 @@ def make_cohort(
         "acquisition": CLINICAL.key,
         "mix": cohort.mix,
     }
-    made, operator = Collection(folder, identity), None
-    total = n * len(cohort.visits) * len(cohort.views)
-    with tqdm(total=total, desc=name, unit="recording", disable=not progress) as bar:
-        for patient in range(1, n + 1):
-            names = [_file(patient, *key) for key in product(cohort.visits, cohort.views)]
-            missing = {file for file in names if not made.has(file)}
-            bar.update(len(names) - len(missing))
-            for case in cases(name, patient, seed) if missing else ():
-                if case.file not in missing:
-                    continue
-                operator = operator or SectorOperator(CLINICAL, progress=progress)
-                ds = film(case, half, operator=operator, workers=workers, progress=progress)
-                made.add(case.file, ds, **_about(case, ds))
-                bar.update()
+    made, folder = Collection(folder, identity), Path(folder).resolve()
+    total, missing = n * len(cohort.visits) * len(cohort.views), []
+    for patient in range(1, n + 1):
+        names = [_file(patient, *key) for key in product(cohort.visits, cohort.views)]
+        absent = {file for file in names if not made.has(file)}
+        all_of_them = cases(name, patient, seed) if absent else ()
+        missing += [case for case in all_of_them if case.file in absent]
+    done = total - len(missing)
+    with tqdm(total=total, initial=done, desc=name, unit="recording", disable=not progress) as bar:
+        for case, about in each(partial(_make, folder=folder, half=half), missing, workers):
+            if isinstance(about, InputError):
+                raise about
+            made.enter(case.file, **about)
+            bar.update()
     return made.manifest
+
+
+@lru_cache(1)
+def _operator(acquisition: Acquisition) -> SectorOperator:
+    return SectorOperator(acquisition, progress=False)
+
+
+def _make(case: Case, folder: Path, half: bool) -> dict[str, Any]:
+    """Write a recording -> its entry in the manifest."""
+    operator = _operator(case.scanner.acquisition)
+    ds = film(case, half, operator=operator, workers=1, progress=False)
+    recording.save(ds, folder / case.file)
+    return _about(case, ds)
 
 
 def _about(case: Case, ds: xr.Dataset) -> dict[str, Any]:

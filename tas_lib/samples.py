@@ -96,6 +96,25 @@ def draw(seq: Sequence, clip: Clip, rng: np.random.Generator, any_start: bool = 
     return Sample(_shown(_clouded(video, rng), rng), tracks, start, grid, correlation)
 
 
+def batch(
+    sequences: list[Sequence], clip: Clip, rng: np.random.Generator, any_start: bool = True
+) -> Sample:
+    """A clip of each, equal in frames, points and start, with a further first axis.
+
+    Smaller pictures get black margins on the right and below.
+    """
+    frames = min(clip.frames, *(len(seq.video) for seq in sequences))
+    equal = Clip(frames, min(clip.points, *(len(seq.grid) for seq in sequences)), frames)
+    samples = [draw(seq, equal, rng) for seq in sequences]
+    height, width = (max(s.video.shape[k] for s in samples) for k in (1, 2))
+    films = [F.pad(v, (0, width - v.shape[2], 0, height - v.shape[1])) for v, *_ in samples]
+    _, tracks, _, grid, correlation = zip(*samples, strict=True)
+    start = int(rng.integers(frames)) if any_start else 0
+    return Sample(
+        torch.stack(films), torch.stack(tracks), start, torch.stack(grid), torch.stack(correlation)
+    )
+
+
 def _frames(count: int, es: int, clip: Clip, rng: np.random.Generator) -> np.ndarray:
     """Evenly spaced frames with `es` among them; as far apart as leaves enough of them."""
     enough = [s for s in STEPS if es // s + (count - 1 - es) // s + 1 >= clip.least] or [1]

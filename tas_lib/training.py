@@ -28,13 +28,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from tas_lib import ranks
 from tas_lib.errors import InputError
 from tas_lib.provenance import facts
 from tas_lib.recording import replacing
-from tas_lib.samples import Clip, Sequence, draw
+from tas_lib.samples import Clip, Sequence, batch, draw
 from tas_lib.trackers import weights
 from tas_lib.trackers.tracker import Sample
 
@@ -42,6 +44,7 @@ WARM_UP = 0.05  # share of the steps
 FIRST_RATE, LAST_RATE = 0.04, 1e-4  # of the highest
 MATRIX = 16  # rows and columns at least, of what Muon moves
 LOG_EVERY = 20
+DRAWING = {"cpu": 0, "cuda": 3}  # processes that draw examples while a step is made
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"
 
 
@@ -58,6 +61,7 @@ class Budget:
     clip_norm: float = 10.0  # of the gradient
     validate_every: int = 2_000
     validation: int = 40  # sequences
+    batch: int = 1  # examples a step
 
 
 PROFILES = {
@@ -110,14 +114,19 @@ def train(
         log = csv.writer(file)
         if not step:
             log.writerow(COLUMNS)
-        while step < budget.steps:
-            rng = np.random.default_rng([seed, step, *[ranks.rank()] * (ranks.size() > 1)])
-            torch.manual_seed(int(rng.integers(2**62)))
+        examples = DataLoader(
+            _Examples(training, budget, seed, network.start == "es"),
+            batch_size=None,
+            sampler=range(step, budget.steps),
+            num_workers=DRAWING[device.type],
+        )
+        for chance, sample in examples:
+            torch.manual_seed(chance)
             now = rate(step, budget)
             for group in (group for optimiser in optimisers for group in optimiser.param_groups):
                 group["lr"] = now
             of = network.matching if step < budget.matching else network.loss
-            loss = _step(network, of, optimisers, training, budget, rng, device)
+            loss = _step(network, of, optimisers, sample, budget, device)
             losses.append(loss)
             step, error = step + 1, None
             if first and (step % budget.validate_every == 0 or step == budget.steps):
@@ -182,21 +191,45 @@ def _optimisers(network: torch.nn.Module, budget: Budget) -> list[torch.optim.Op
     return optimisers
 
 
-def _step(network, of, optimisers, training, budget, rng, device) -> float:
-    """One step of the optimisers -> loss of its example."""
+class _Examples(Dataset):
+    """Of each step: a seed for what the network itself draws, and its example or batch of them."""
+
+    def __init__(self, training: Many[Sequence], budget: Budget, seed: int, any_start: bool):
+        self.training, self.budget, self.any_start = training, budget, any_start
+        self.seed, self.rank = seed, [ranks.rank()] * (ranks.size() > 1)
+
+    def __len__(self):
+        return self.budget.steps
+
+    def __getitem__(self, step: int) -> tuple[int, Sample]:
+        rng = np.random.default_rng([self.seed, step, *self.rank])
+        chance, size, clip = int(rng.integers(2**62)), self.budget.batch, self.budget.clip
+        chosen = [self.training[int(rng.integers(len(self.training)))] for _ in range(size)]
+        if size == 1:
+            return chance, draw(*chosen, clip, rng, any_start=self.any_start)
+        return chance, batch(chosen, clip, rng, any_start=self.any_start)
+
+
+def _step(network, of, optimisers, sample: Sample, budget: Budget, device) -> float:
+    """One step of the optimisers -> loss of its examples."""
     network.train()
     network.zero_grad(set_to_none=True)
-    chosen = training[int(rng.integers(len(training)))]
-    sample = draw(chosen, budget.clip, rng, any_start=network.start == "es")
     sample = Sample(*(v.to(device) if isinstance(v, Tensor) else v for v in sample))
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        loss = of(sample)
+        loss = of(sample) if budget.batch == 1 else _mean(of, sample)
     loss.backward()
     ranks.average_gradients(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)
     for optimiser in optimisers:
         optimiser.step()
     return loss.item()
+
+
+def _mean(of, samples: Sample) -> Tensor:
+    """Mean loss of a batch, all of whose examples go through the network at once."""
+    axes = Sample(*(0 if isinstance(v, Tensor) else None for v in samples))
+    with sdpa_kernel(SDPBackend.MATH):  # a processor's fused attention knows no further axis
+        return torch.vmap(of, (axes,), randomness="different")(samples).mean()
 
 
 @torch.inference_mode()

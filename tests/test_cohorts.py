@@ -10,6 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 from tas_lib import cli, cohorts, recording
@@ -190,10 +191,23 @@ def test_a_cohorts_manifest_tells_the_truth_about_its_files(ready, small):
         assert known == {name: entry[name] for name in known}
 
 
-def test_same_files_with_other_workers_in_a_larger_cohort(ready, small, tmp_path):
-    more = make(tmp_path / "b", n=2, workers=4)["recordings"]
+def test_same_files_in_a_larger_cohort(ready, small, tmp_path):
+    more = make(tmp_path / "b", n=2)["recordings"]
     assert read(ready)["recordings"] == more[:6] and len(more) == 12
     assert len({entry["sha256"] for entry in more}) == 12
+
+
+@pytest.mark.slow
+def test_same_recordings_by_other_processes(tmp_path):
+    for workers in (1, 2):
+        make_cohort(
+            "hunt-a", tmp_path / f"{workers}", 1, 0, workers, progress=False, profile="smoke"
+        )
+    one, two = (read(tmp_path / f"{workers}")["recordings"] for workers in (1, 2))
+    assert [e["truth"] for e in one] == [e["truth"] for e in two] and len(one) == 3
+    for entry in one:
+        a, b = (recording.open(tmp_path / f"{workers}" / entry["file"]) for workers in (1, 2))
+        xr.testing.assert_identical(a, b)
 
 
 def test_only_what_is_missing_or_damaged_is_made_again(folder, watched):

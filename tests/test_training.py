@@ -282,3 +282,34 @@ def test_at_first_encoders_alone_learn(folder, tmp_path, name):
     changed = {n for n in drawn if not torch.equal(drawn[n], learnt[n])}
     encoders = {n for n in drawn if n.removeprefix("cotracker.").startswith(("fnet", "encoder"))}
     assert changed and changed <= encoders
+
+
+@pytest.mark.parametrize("name", registry.NETWORKS)
+def test_the_loss_of_a_batch_is_the_mean_of_its_examples(data, name, monkeypatch):
+    monkeypatch.setattr(torch, "rand_like", torch.zeros_like)  # what `matching_error` draws
+    torch.manual_seed(0)
+    network = registry.network(name)
+    several = samples.batch(data, Clip(4, 6), np.random.default_rng(0), network.start == "es")
+    each = [samples.Sample(*(v if isinstance(v, int) else v[k] for v in several)) for k in (0, 1)]
+    mean = torch.stack([network.loss(sample) for sample in each]).mean()
+    assert training._mean(network.loss, several).item() == pytest.approx(mean.item(), rel=1e-3)
+
+
+def test_a_batch_is_of_equal_clips(data):
+    tall = replace(data[1], video=np.pad(data[1].video, ((0, 0), (0, 16), (0, 0))))
+    short = replace(data[0], video=data[0].video[:5], tracks=data[0].tracks[:5], es=2)
+    rng = np.random.default_rng(0)
+    found = [samples.batch([short, tall], Clip(7, 9), rng) for _ in range(20)]
+    size = max(seq.video.shape[1] for seq in (short, tall)), short.video.shape[2]
+    assert {s.video.shape for s in found} == {(2, 5, *size)}
+    assert {s.tracks.shape for s in found} == {(2, 5, 9, 2)}
+    assert {s.frame for s in found} == set(range(5))
+    assert not found[0].video[0, :, short.video.shape[1] :].any()
+
+
+def test_batches_train(data, tmp_path):
+    run(tmp_path, data, replace(BUDGET, batch=2))
+    again = tmp_path / "again"
+    run(again, data, replace(BUDGET, batch=2))
+    kept = [load_file(folder / "last.safetensors") for folder in (tmp_path, again)]
+    assert all(torch.equal(value, kept[1][name]) for name, value in kept[0].items())

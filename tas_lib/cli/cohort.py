@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, Workers, app
+from tas_lib.cli.frame import Makers, Quiet, app
 
 
 @app.command()
@@ -40,7 +40,7 @@ def cohort(
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Another seed, other patients.")
     ] = 0,
-    workers: Workers = None,
+    workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
     """Make a cohort of virtual patients: one of the paper's three, or templates.

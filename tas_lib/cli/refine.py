@@ -90,7 +90,8 @@ def refine(
     if templates is None:
         templates, first = out / "templates", first or FIRST[profile]
         size = "smoke" if profile == "smoke" else "paper"
-        make_cohort(*("templates", templates, PATIENTS[profile]), progress=not quiet, profile=size)
+        patients = PATIENTS[profile]
+        make_cohort("templates", templates, patients, 0, workers, not quiet, profile=size)
     sources, rows, failed = templates_in(templates), {}, {}
     for chain in chains:
         weights, left_out = refine(

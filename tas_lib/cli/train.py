@@ -33,6 +33,10 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Of training, if not the profile's.")
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Examples a step, of which a GPU sees 16 at once."),
+    ] = None,
     init: Annotated[
         Path | None,
         typer.Option(
@@ -60,9 +64,10 @@ def train(
     from tas_lib.learning import learn
     from tas_lib.training import profile as budget
 
-    chosen = budget(profile, steps=steps)
+    chosen = budget(profile, steps=steps, batch=batch)
     words = f"{tracker} --data DIR --out DIR --profile {profile} --preset {preset} --seed {seed}"
-    words += f" --steps {steps}" * (steps is not None) + " --init FILE" * (init is not None)
+    words += f" --steps {steps}" * (steps is not None) + f" --batch {batch}" * (batch is not None)
+    words += " --init FILE" * (init is not None)
     best = learn(
         *(tracker, data, out, chosen, preset, seed, device, init),
         command=f"tas train {words} --device {device}",
