@@ -37,6 +37,10 @@ def train(
         int | None,
         typer.Option(min=1, metavar="N", help="Examples a step, of which a GPU sees 16 at once."),
     ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=1e-6, max=1, metavar="X", help="Of learning at most, if not its own."),
+    ] = None,
     init: Annotated[
         Path | None,
         typer.Option(
@@ -64,9 +68,10 @@ def train(
     from tas_lib.learning import learn
     from tas_lib.training import profile as budget
 
-    chosen = budget(profile, steps=steps, batch=batch)
+    chosen = budget(profile, steps=steps, batch=batch, rate=rate)
     words = f"{tracker} --data DIR --out DIR --profile {profile} --preset {preset} --seed {seed}"
-    words += f" --steps {steps}" * (steps is not None) + f" --batch {batch}" * (batch is not None)
+    for name, value in {"steps": steps, "batch": batch, "rate": rate}.items():
+        words += f" --{name} {value}" * (value is not None)
     words += " --init FILE" * (init is not None)
     best = learn(
         *(tracker, data, out, chosen, preset, seed, device, init),
