@@ -215,8 +215,11 @@ def _step(network, of, optimisers, sample: Sample, budget: Budget, device) -> fl
     network.train()
     network.zero_grad(set_to_none=True)
     sample = Sample(*(v.to(device) if isinstance(v, Tensor) else v for v in sample))
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        loss = of(sample) if budget.batch == 1 else _mean(of, sample)
+    if budget.batch == 1:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss = of(sample)
+    else:
+        loss = _mean(of, sample)
     loss.backward()
     ranks.average_gradients(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)
@@ -226,9 +229,13 @@ def _step(network, of, optimisers, sample: Sample, budget: Budget, device) -> fl
 
 
 def _mean(of, samples: Sample) -> Tensor:
-    """Mean loss of a batch, all of whose examples go through the network at once."""
+    """Mean loss of a batch, all of whose examples go through the network at once.
+
+    In single precision, and with attention of plain products: what is fused, or of mixed precision,
+    fails or is slow where there is one axis more.
+    """
     axes = Sample(*(0 if isinstance(v, Tensor) else None for v in samples))
-    with sdpa_kernel(SDPBackend.MATH):  # a processor's fused attention knows no further axis
+    with sdpa_kernel(SDPBackend.MATH):
         return torch.vmap(of, (axes,), randomness="different")(samples).mean()
 
 
