@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def learn(
     """Train the network of a name and size on the collection in `data` -> validation MTE [mm].
 
     Initial weights, order and variation of the examples follow from `seed`; or the weights are at
-    first those in the file `init`, see `weights.begin_from`. Under `torchrun` every process sees an
+    first those in the file `init`, see `weights.begin_from`, and encoders need no start of their
+    own. Under `torchrun` every process sees an
     example a step; one learns the error, others infinity. The weights' card tells the `command`, if
     there was one. Raises InputError.
     """
@@ -48,7 +50,7 @@ def learn(
     torch.manual_seed(seed)
     net = network(tracker, preset)
     if init is not None:
-        net = begin_from(net, init)
+        net, budget = begin_from(net, init), replace(budget, matching=0)
     learning, judging = split(data)
     few = np.linspace(0, len(judging) - 1, min(budget.validation, len(judging))).astype(int)
     about = {

@@ -43,9 +43,12 @@ def test_integers_are_nodes_x_before_y(maps):
     torch.testing.assert_close(sample(maps, node)[:, 0], maps[:, :, 3, 7])
 
 
+@pytest.mark.parametrize("at_once", [False, True])  # as on a GPU
 @pytest.mark.parametrize("shift", [0.0, 0.5])
-def test_looking_up_is_sampling_maps_of_correlation(maps, points, shift):
+def test_looking_up_is_sampling_maps_of_correlation(maps, points, shift, at_once, monkeypatch):
     """Zero beyond them, one level after the other, all y of the first x first."""
+    if at_once:
+        monkeypatch.setattr(layers, "_frame_by_frame", lambda of, *all: torch.vmap(of)(*all))
     torch.manual_seed(2)
     features = torch.randn(3, 5, 2, 8)
     offset = torch.cartesian_prod(*[torch.arange(-3.0, 4)] * 2)
