@@ -1,6 +1,8 @@
 # Two commands on a fresh machine:
 #   make book                  the book, in _build/html (PROFILE=smoke|laptop|paper, laptop unless told)
 #   make test                  the tests
+#   make table1                Table I from the beginning (PROFILE=smoke: minutes; laptop: 8 hours of
+#                              one core; paper: a GPU), into notebooks/archive
 # Also: make env, make lint, make calibration, make clean, make help. Needs Python 3.11 to 3.13, make and a network.
 #
 # A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
@@ -34,7 +36,7 @@ export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help env book test lint calibration clean FORCE
+.PHONY: help env book test table1 lint calibration clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -97,6 +99,22 @@ $(HTML): _build/pages.key
 
 test: $(STAMP)
 	@$(PY) -m pytest -q
+
+# Equal budgets for all rows. What is in its folder is kept, so that a run goes on where it was stopped.
+TABLE1 := _build/table1/$(PROFILE)
+BUDGET_smoke  := --seeds 0
+BUDGET_laptop := --seeds 0,1 --steps 3000
+BUDGET_paper  := --seeds 0,1,2 --preset paper --device cuda
+PATIENTS_smoke := 1
+PATIENTS_laptop := 4
+table1: $(STAMP)
+	@$(BIN)/tas refine --stages table1 --profile $(PROFILE) $(BUDGET_$(PROFILE)) --out $(TABLE1)
+	@for cohort in sshf hunt; do \
+	    $(BIN)/tas cohort $$cohort --profile $(subst laptop,paper,$(PROFILE)) \
+	        $(addprefix --n ,$(PATIENTS_$(PROFILE))) --out $(TABLE1)/cohort-$$cohort && \
+	    $(BIN)/tas evaluate $(TABLE1)/cohort-$$cohort --refined $(TABLE1) --out $(TABLE1)/table1_$$cohort.json \
+	        || exit; done
+	@cp $(TABLE1)/table1_*.json notebooks/archive/ && cp $(TABLE1)/motion.json notebooks/archive/refine.json
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -179,7 +179,10 @@ def bench_simulator(
 
 
 def peak_memory() -> float | None:
-    """Largest resident memory of this process so far [MB]; None where the system doesn't say."""
+    """Largest resident memory so far of this process, or of any that it has waited for [MB].
+
+    None where the system doesn't say.
+    """
     try:
         import resource
     except ImportError:
@@ -187,4 +190,5 @@ def peak_memory() -> float | None:
     import sys
 
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    people = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return max(resource.getrusage(who).ru_maxrss for who in people) * unit / 1e6

@@ -80,7 +80,7 @@ def test_the_command_writes_a_card_with_its_pictures(folder):
     assert result.exit_code == 0, result.output
     card = (folder / "card.md").read_text()
     assert "3 sequences, 15 frames" in card and "commit: abc" in card and "peak GLS (%)" in card
-    for name in ("card.csv", "card-numbers.png", "card-pictures.png"):
+    for name in ("card.json", "card-numbers.png", "card-pictures.png"):
         assert (folder / name).stat().st_size > 200
     table = describe(folder, 1, progress=False)
     assert set(summary(table).index) == set(MEASURED.values())

@@ -1,6 +1,7 @@
 """`tas bench`: how accurate and how fast this machine is."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -78,3 +79,33 @@ def trackers(
             f"{row['tracker']:<16}{row['preset']:<10}{row['frames']:>8}{row['ms_per_frame']:>10.1f}"
             f"{row['floor_ms_per_frame']:>8.1f}{row['peak_mb'] or 0:>7.0f}"
         )
+
+
+@group.command()
+def dataset(
+    templates: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder of recordings, as `tas cohort templates` makes."),
+    ],
+    n: Annotated[
+        list[int] | None, typer.Option("--n", min=2, metavar="N", help="Videos a run: 10 and 30.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Time the simulation of data sets, and what it takes of disk and memory.
+
+    Every strategy, all cores. The last column is the time for as many frames as the paper's data
+    set has.
+    """
+    from tas_lib.bench_dataset import bench_dataset
+
+    shown = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))
+    result = bench_dataset(templates, tuple(n or (10, 30)), shown)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+        return
+    names = "videos", "frames", "seconds", "kb_per_frame", "peak_mb", "paper_minutes"
+    typer.echo(f"{'':<10}" + "".join(f"{name.replace('_', ' '):>15}" for name in names))
+    for row in result["rows"]:
+        typer.echo(f"{row['strategy']:<10}" + "".join(f"{row[name]:>15,.0f}" for name in names))

@@ -1,5 +1,6 @@
 """`tas dataset`: simulated sequences of templates, and what a folder of them holds."""
 
+import json
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -83,21 +84,25 @@ def describe(
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a data set's card: DIR/card.md, card.csv (a row a sequence) and two pictures.
+    """Write a data set's card: DIR/card.md, card.json (a row a sequence) and two pictures.
 
     Counts, and distributions of motion, frame and heart rate, speckle correlation, contrast, size.
     """
     from tas_lib.collection import manifest_of
     from tas_lib.datacard import MAKE, counts, draw, pictures, summary
     from tas_lib.datacard import describe as measured
+    from tas_lib.provenance import facts
     from tas_lib.recording import replacing
 
     table = measured(folder, workers, progress=not quiet)
     manifest = manifest_of(folder, MAKE)
     known = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
+    with replacing(folder / "card.json") as path:
+        made = {"command": "tas dataset describe DIR", **known, **facts()}
+        made["made_with"] = manifest["made_with"]
+        made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
+        path.write_text(json.dumps(made, indent=1))
     known |= manifest["made_with"][-1]
-    with replacing(folder / "card.csv") as path:
-        table.to_csv(path, index=False)
     figures = {"numbers": draw(table), "pictures": pictures(folder, table)}
     for name, figure in figures.items():
         with replacing(folder / f"card-{name}.png") as path:

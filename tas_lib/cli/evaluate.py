@@ -18,12 +18,19 @@ def evaluate(
     ],
     out: Numbers,
     tracker: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="[TITLE=]NAME|FILE",
             help="As in `tas track`, with a title for its rows if wanted; may come repeatedly.",
         ),
-    ],
+    ] = None,
+    refined: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of `tas refine`: every network of a row of Table I, titled 'ROW/SEED'.",
+        ),
+    ] = None,
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
@@ -41,10 +48,11 @@ def evaluate(
     from tas_lib.comparison import by_patient, cohort_in, compare, interval
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
+    from tas_lib.refinement import networks
     from tas_lib.trackers import registry
 
-    titled = {}
-    for word in tracker:
+    titled = {} if refined is None else networks(refined)
+    for word in tracker or ():
         title, _, name = word.partition("=") if "=" in word else (word, "", word)
         if Path(word).is_file():  # whose path holds the sign
             title = name = word
@@ -52,13 +60,16 @@ def evaluate(
             remedy = "give each a title of its own"
             raise InputError("evaluate", "--tracker", f"{title} comes twice", remedy)
         titled[title] = name
+    if not titled:
+        raise InputError("evaluate", "--tracker", "is missing", "name one, or give --refined")
     for name in titled.values():
         registry.get(name)  # what is not there is said before anything else
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
         files = {title: registry.weights_of(name) for title, name in titled.items()}
         table = compare(cohort, titled, workers, progress=not quiet)
         known = {key: cohort_in(cohort)[key] for key in ("cohort", "seed")}
-        words = " ".join(f"--tracker {shlex.quote(word)}" for word in tracker)
+        words = [f"--tracker {shlex.quote(word)}" for word in tracker or ()]
+        words = " ".join(words + ["--refined DIR"] * (refined is not None))
         made = {"command": f"tas evaluate DIR {words} --out FILE", **known, **facts()}
         made["weights_sha256"] = {title: file and digest(file) for title, file in files.items()}
         made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
