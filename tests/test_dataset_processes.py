@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 
 from tas_lib import recording
+from tas_lib.bench_dataset import bench_dataset
 from tas_lib.collection import MANIFEST, digest
 
 FILMS = 6
@@ -87,3 +88,16 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(templates, whole, tmp_pat
     for path in tmp_path.glob(".*"):
         path.unlink()  # what the killed one was writing
     assert made(tmp_path) == whole
+
+
+@pytest.mark.slow
+def test_data_sets_are_timed_each_in_its_own_process(templates):
+    table = bench_dataset(templates, (2, 3))
+    assert [(row["strategy"], row["videos"]) for row in table["rows"]] == [
+        (strategy, n) for strategy in ("s1", "s2", "s3") for n in (2, 3)
+    ]
+    for row in table["rows"]:
+        assert row["frames"] == 12 * row["videos"] and 0.5 < row["seconds"] < 300
+        assert 1 < row["kb_per_frame"] < 150 and 100 < row["peak_mb"] < 4000
+        expected = table["paper_frames"] * row["seconds"] / row["frames"] / 60
+        assert row["paper_minutes"] == pytest.approx(expected)
