@@ -1,96 +1,23 @@
-"""CAMUS and TED are read as their releases lay them out, and each way they go wrong is named."""
+"""CAMUS is read as its releases lay it out, and each way it goes wrong is named."""
 
 import gzip
-import logging
-import re
 import struct
 
 import numpy as np
 import pytest
-import shapely
 import SimpleITK as sitk
+from camus_files import COUNT, DEPTH, MM, refuses, scene, write_camus, write_cfg, write_image
 from typer.testing import CliRunner
 
 from tas_lib import cli, readers, recording
 from tas_lib.errors import InputError
 from tas_lib.readers import camus, ted
-from tas_lib.readers.sector import Sector
 from tas_lib.templates import load_template
-
-COUNT, MM = 7, 0.75
-DEPTH = 140.0  # mm
-CFG = {
-    "ED": "1",
-    "ES": "7",
-    "NbFrame": "7",
-    "Sex": "F",
-    "Age": "61",
-    "ImageQuality": "Good",
-    "EF": "57.5",
-    "FrameRate": "47.5",
-}
-
-
-def scene(spacing, count=COUNT):
-    """Speckle and labels (time, row, column) uint8 of a ventricle that contracts to the end.
-
-    Pixels have the height and width `spacing` [mm]; the sector's apex is 6 mm below row 0.
-    """
-    height, width = spacing
-    shape = round(150 / height), round(190 / width)
-    z, x = height * np.arange(shape[0]) - 6, width * np.arange(shape[1]) - 94
-    sector = Sector(
-        6 / height, 94 / width, 0.7, 4 / height, DEPTH / height, aspect=width / height
-    ).mask(shape)
-    rng, angle = np.random.default_rng(0), np.linspace(0, np.pi, 301)
-    labels = np.zeros((count, *shape), np.uint8)
-    for t in range(count):
-        s = t / (count - 1)
-        for label, w, h in ((2, 32, 93 - 10 * s), (1, 24 - 7 * s, 85 - 13 * s)):
-            edge = np.stack((3 - w * np.cos(angle), 110 - h * np.sin(angle)), -1)
-            labels[t][shapely.contains_xy(shapely.Polygon(edge), *np.meshgrid(x, z))] = label
-        labels[t][shapely.contains_xy(shapely.Point(3, 124).buffer(13), *np.meshgrid(x, z))] = 3
-    level = np.array([25, 8, 45, 8])[labels]
-    grey = np.clip(level * rng.rayleigh(1, labels.shape), 2, 255)
-    return np.where(sector, grey, 0).astype(np.uint8), labels
 
 
 @pytest.fixture(scope="module")
 def film():
     return scene((MM, MM))
-
-
-def write_cfg(path, changes=None):
-    """A cfg; changes replace lines, None leaves one out."""
-    lines = CFG | (changes or {})
-    path.write_text("".join(f"{k}: {v}\n" for k, v in lines.items() if v is not None))
-    return path
-
-
-def write_image(path, values, spacing=(MM, MM)):
-    """Stack frames (time, row, column) of pixels of that height and width [mm]."""
-    image = sitk.GetImageFromArray(values)
-    image.SetSpacing((*spacing[::-1], 1.0))
-    sitk.WriteImage(image, str(path))
-
-
-def write_camus(folder, grey, labels, cfg=None, *, spacing=(MM, MM), view="4CH"):
-    """A patient of the NIfTI release; returns the path of the cfg."""
-    patient = folder / "patient0001"
-    patient.mkdir(exist_ok=True)
-    stem = f"patient0001_{view}_half_sequence"
-    write_image(patient / f"{stem}.nii.gz", grey, spacing)
-    if labels is not None:
-        write_image(patient / f"{stem}_gt.nii.gz", labels, spacing)
-    return write_cfg(patient / f"Info_{view}.cfg", cfg)
-
-
-def refuses(call, where, field, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert re.search(rf"{re.escape(where)}: {field}: .+; .+", message, re.DOTALL), message
-    assert all(word in message for word in words), message
 
 
 @pytest.fixture(scope="module")
@@ -393,116 +320,3 @@ def test_official_lists(tmp_path):
         "validation": ["CAMUS 0450"],
         "testing": ["CAMUS 0002"],
     }
-
-
-# TED
-
-
-def write_ted(folder, grey, labels, *, number=3):
-    """A case of TED, whose cfg has no frame rate; returns the path of the cfg."""
-    stem = f"patient{number:03d}"
-    case = folder / stem
-    case.mkdir()
-    write_image(case / f"{stem}_4CH_sequence.mhd", grey)
-    write_image(case / f"{stem}_4CH_sequence_gt.mhd", labels)
-    cfg = {"ES": "7", "NbFrame": str(len(grey)), "FrameRate": None}
-    return write_cfg(case / f"{stem}_4CH_info.cfg", cfg)
-
-
-@pytest.fixture
-def beat(film):
-    """There and back again, without an atrium."""
-    grey, labels = (np.concatenate((part, part[-2::-1])) for part in film)
-    return grey, np.where(labels == 3, 0, labels).astype(np.uint8)
-
-
-def test_a_case_of_ted_is_a_whole_beat(beat, tmp_path, caplog):
-    path = write_ted(tmp_path, *beat)
-    refuses(lambda: readers.read(path), path.name, "FrameRate", "--frame-rate")
-    whole = readers.read(path, frame_rate=50)
-    assert whole.sizes["time"] == 13 and whole.attrs["cycle"] == "ED to ED"
-    assert (whole.attrs["ed_frame"], whole.attrs["es_frame"]) == (0, 6)
-    assert not whole.mask_interpolated.any() and whole.attrs["mesh_is_truth"] == 0
-    assert whole.attrs["patient"] == whole.attrs["data_set"] == "TED 003"
-    assert "any patient" in caplog.text and "TMI.2022.3173669" in whole.attrs["citation"]
-    np.testing.assert_allclose(whole.mesh[0], whole.mesh[-1], atol=1e-9)
-
-
-def test_a_short_raw_file_and_a_missing_spacing(beat, tmp_path):
-    path = write_ted(tmp_path, *beat)
-    header, raw = (path.with_name(f"patient003_4CH_sequence.{e}") for e in ("mhd", "raw"))
-    text, content = header.read_text(), raw.read_bytes()
-    header.write_text(re.sub("ElementSpacing.*\n", "", text))
-    refuses(lambda: readers.read(path, frame_rate=50), header.name, "spacing", "not stated")
-    header.write_text(text)
-    raw.write_bytes(content[:-1000])
-    refuses(lambda: readers.read(path, frame_rate=50), header.name, "file", "cut off")
-    raw.unlink()
-    refuses(lambda: readers.read(path, frame_rate=50), header.name, "file", "without its data")
-
-
-def test_ted_numbers_are_mapped_so_that_patients_do_not_leak(beat, tmp_path, caplog):
-    path = write_ted(tmp_path, *beat)
-    (tmp_path / ted.MAPPING).write_text("ted,camus\n1,2\n3, patient0005\n")
-    with caplog.at_level(logging.WARNING):
-        case = readers.read(path, frame_rate=50)
-    assert case.attrs["patient"] == "CAMUS 0005" and case.attrs["data_set"] == "TED 003"
-    assert "any patient" not in caplog.text
-    assert ted.camus_patient(19, tmp_path / ted.MAPPING) is None
-
-
-def test_who_may_be_the_same():
-    assert ted.may_be_same("CAMUS 0005", "CAMUS 0005")
-    assert not ted.may_be_same("CAMUS 0005", "CAMUS 0006")
-    assert ted.may_be_same("TED 019", "CAMUS 0006") and ted.may_be_same("CAMUS 0006", "TED 019")
-    assert not ted.may_be_same("TED 019", "TED 032")
-
-
-@pytest.mark.parametrize(
-    ("text", "field", "word"),
-    [
-        ("3,5\n", "ted", "first line"),
-        ("ted,camus\n3\n", "camus", "line 2"),
-        ("ted,camus\n99,5\n", "ted", "1 to 98"),
-        ("ted,camus\n3,x\n", "camus", "'x'"),
-        ("ted,camus\n3,5\n3,6\n", "ted", "again in line 3"),
-        ("ted,camus\n3,5\n4,5\n", "camus", "again in line 3"),
-    ],
-)
-def test_a_table_of_numbers_that_cannot_be_right(tmp_path, text, field, word):
-    path = tmp_path / "map.csv"
-    path.write_text(text + "7,9\n" if text == "3,5\n" else text)
-    refuses(lambda: ted.camus_patient(3, path), "map.csv", field, word)
-    refuses(lambda: ted.camus_patient(3, tmp_path / "no.csv"), "no.csv", "file", "csv")
-
-
-def test_a_folder_becomes_templates_and_what_is_broken_is_named(film, tmp_path):
-    (tmp_path / "camus").mkdir()
-    patient = write_camus(tmp_path / "camus", *film)
-    write_cfg(patient.with_name("Info_2CH.cfg"))  # its film is missing
-    words = ["template", str(tmp_path / "camus"), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(cli.app, words)
-    assert result.exit_code == 1 and "wrote 1 recordings" in result.stdout
-    assert "left out: " in result.stderr and "patient0001" in result.stderr
-    (made,) = (tmp_path / "out").iterdir()
-    ds = recording.open(made)
-    assert made.name == "patient0001-Info_4CH.nc" and ds.attrs["patient"] == "CAMUS 0001"
-    assert ds.mesh.shape == (COUNT, 36, 5, 2) and ds.attrs["es_frame"] == 6
-    written = made.stat().st_mtime_ns
-    assert "wrote 0" in CliRunner().invoke(cli.app, words).stdout
-    assert made.stat().st_mtime_ns == written
-    result = CliRunner().invoke(cli.app, ["template", str(tmp_path / "out"), *words[2:]])
-    assert result.exit_code == 2 and "CLIP: holds no .cfg" in result.stderr
-    result = CliRunner().invoke(cli.app, ["template", "a/loop.dcm", "b/loop.dcm", *words[2:]])
-    assert result.exit_code == 2 and "b/loop.dcm: file: is named as a/loop.dcm" in result.stderr
-
-
-def test_a_clip_of_nobody_becomes_a_template_of_who_is_named(tmp_path):
-    clip = str(readers.default_clip())
-    words = ["template", clip, "--out", str(tmp_path)]
-    result = CliRunner().invoke(cli.app, words)
-    assert result.exit_code == 1 and "state it: --patient NAME" in result.stderr
-    result = CliRunner().invoke(cli.app, [*words, "--patient", "me"])
-    assert result.exit_code == 0, result.output
-    (made,) = tmp_path.iterdir()
-    assert recording.open(made).attrs["patient"] == "me"

@@ -2,108 +2,21 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from clinic_fixtures import ARTEFACTS, FLAT, MOVING, OFF, POSE, Toy, db
 from scipy.spatial import cKDTree
 
-from tas_lib import chambers, recording, speckle
-from tas_lib.anatomy import Anatomy
-from tas_lib.artefacts import Console, Scanner, Shadow
+from tas_lib import recording, speckle
+from tas_lib.artefacts import Scanner, Shadow
 from tas_lib.chambers import Tissue
-from tas_lib.clinic import ECHOES, Pose, Scan, image
+from tas_lib.clinic import Pose, image
 from tas_lib.errors import InputError
-from tas_lib.heart import Heart
-from tas_lib.mesh import centreline, mask
-from tas_lib.realism import correlation_curve, realism
+from tas_lib.mesh import mask
 from tas_lib.simulator import Acquisition, statistics
 from tas_lib.simulator.elevation import correlation, two_way
-from tas_lib.strain import segment_lengths
-from tas_lib.tissue import Echogenicity, amplitude, random_field
-
-OFF = -np.inf
-FLAT = Echogenicity(0, 0, 0, 0, 0, along=0, variation=0)  # everything as loud as myocardium
-POSE = Pose(apex_depth=18e-3)
-
-
-@dataclasses.dataclass
-class Toy:
-    """A small heart with a homogeneous deformation: x = X + s(t) (grow (X - c) + shift)."""
-
-    grow: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((3, 3)))
-    shift: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(3))
-    full: bool = False  # of muscle, which nothing surrounds
-    anatomy: Anatomy = Anatomy(diameter=17e-3, length=32e-3, thickness=5e-3, apex=4e-3)
-    es: float = 0.04
-    centre = np.array([0.0, 0.0, 15e-3])
-    cycle = SimpleNamespace(rr=(0.1,))
-
-    def at(self, points):
-        return points
-
-    def move(self, points, t):
-        s = np.sin(np.pi * t / 0.1) ** 2
-        return points + s * ((points - self.centre) @ np.transpose(self.grow) + self.shift)
-
-    def tissue(self, points):
-        if self.full:
-            return np.full(len(points), Tissue.MYOCARDIUM, np.uint8)
-        return chambers.tissue(self.anatomy, points)
-
-    def outline(self, origin, right, down):
-        return self.anatomy.outline(origin, right, down)
-
-
-@pytest.fixture(scope="session")
-def scanner(acquisition):
-    """All artefacts switched off."""
-    return Scanner(
-        acquisition,
-        noise=OFF,
-        haze=OFF,
-        reverberation=OFF,
-        tgc_error=0,
-        depth=60e-3,
-        frame_rate=50,
-        gain=-20,
-    )
-
-
-@pytest.fixture(scope="session")
-def scan_of(operator, scanner):
-    def make(heart, tissue=FLAT, pose=POSE, seed=0, **changes):
-        chosen = dataclasses.replace(scanner, **changes)
-        return Scan(heart, pose, chosen, seed, end=0.1, tissue=tissue, operator=operator)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def film(operator, scanner):
-    def make(heart, tissue=ECHOES, pose=POSE, seed=0, half=False, workers=None, **changes):
-        chosen = dataclasses.replace(scanner, **changes)
-        shared = {"operator": operator, "workers": workers, "progress": False}
-        return image(heart, pose, chosen, seed, tissue=tissue, half=half, **shared)
-
-    return make
-
-
-MOVING = Toy(
-    np.array([[0.1, 0.05, 0.0], [-0.08, 0.12, 0.03], [0.02, 0.0, -0.15]]),
-    np.array([0.5e-3, -0.8e-3, 1e-3]),
-)
-ARTEFACTS = {"noise": -10.0, "haze": -3.0, "reverberation": -12.0, "tgc_error": 1.0}
-
-
-@pytest.fixture(scope="session")
-def moving(film):
-    return film(MOVING, shadows=(Shadow(0.3),), **ARTEFACTS)
-
-
-def db(values):
-    return 10 * np.log10(np.mean(np.abs(values) ** 2))
-
+from tas_lib.tissue import Echogenicity, random_field
 
 # ---------------------------------------------------------------- pose
 
@@ -147,70 +60,6 @@ def test_a_foreshortened_plane_shows_a_shorter_ventricle(scan_of):
         return np.ptp(mesh[:, 0, 1])
 
     assert height(elevation=5e-3) < 0.95 * height()
-
-
-# ---------------------------------------------------------------- truth
-
-
-def test_mesh_points_ride_on_material_points(moving):
-    named = POSE.in_plane(moving.mesh.values[0]).reshape(-1, 3)
-    np.testing.assert_allclose(moving.elevation.values[0], 0, atol=1e-12)
-    for t, mesh, y in zip(
-        moving.time.values, moving.mesh.values, moving.elevation.values, strict=True
-    ):
-        x, z = np.moveaxis(mesh, -1, 0)
-        here = POSE.to_heart(np.stack([x, y, z], -1)).reshape(-1, 3)
-        np.testing.assert_allclose(here, MOVING.move(named, t), atol=1e-9)
-    assert np.abs(moving.elevation).max() > 0.5e-3
-
-
-def test_affine_motion_gives_its_analytic_strain(moving, film):
-    """A fibre along d gets |F d| / |d| - 1; the image shows |P F d| / |d| - 1."""
-    line = centreline(moving.mesh.values)
-    step = POSE.in_plane(np.diff(line[0], axis=0)) - POSE.in_plane([0.0, 0.0])
-    k = 2
-    f = np.eye(3) + np.sin(np.pi * moving.time.values[k] / 0.1) ** 2 * MOVING.grow
-    seen = (step @ f.T) @ POSE.axes.T
-    rest = np.linalg.norm(step, axis=-1).sum()
-    space, plane = (np.linalg.norm(d, axis=-1).sum() / rest - 1 for d in (seen, seen[:, [0, 2]]))
-    assert moving.gls.values[k] == pytest.approx(space, abs=1e-9)
-    assert moving.gls_in_plane.values[k] == pytest.approx(plane, abs=1e-9)
-    assert abs(space - plane) > 1e-4
-
-    shrunk = film(Toy(-0.15 * np.eye(3)), half=True)
-    s = np.sin(np.pi * shrunk.time.values / 0.1) ** 2
-    np.testing.assert_allclose(shrunk.strain, np.tile(-0.15 * s[:, None], 6), atol=1e-9)
-    np.testing.assert_allclose(shrunk.strain_in_plane, shrunk.strain, atol=1e-9)
-
-
-@pytest.mark.parametrize("view", ["A4C", "A2C", "A3C"])
-def test_truth_in_an_ideal_view_is_the_hearts_own(scan_of, view):
-    """The mesh's middle line and `Heart.segmental`'s are drawn by different rules: 1 point."""
-    heart, time = Heart(), np.array([0.0, 0.2, 0.332])
-    path = scan_of(heart, pose=Pose(view)).path(time)
-    length = segment_lengths(centreline(path))
-    np.testing.assert_allclose(length / length[0] - 1, heart.segmental(view, time), atol=0.01)
-    whole = length.sum(-1)
-    np.testing.assert_allclose(whole / whole[0] - 1, heart.gls(view, time), atol=0.003)
-
-
-def test_segments_are_thirds_of_each_half_and_keep_to_their_nodes():
-    x = np.linspace(0, 1, 36)
-    line = np.stack(
-        [np.stack([x, 0 * x], -1), np.stack([np.where(x < 0.5, x, 2 * x - 0.5), x], -1)]
-    )
-    np.testing.assert_allclose(segment_lengths(line[:1]), np.full((1, 6), 1 / 6))
-    left, right = np.sqrt(2) / 6, np.sqrt(5) / 6
-    np.testing.assert_allclose(segment_lengths(line)[1], [left] * 3 + [right] * 3, rtol=0.03)
-
-
-def test_segments_are_named_from_image_left_base_over_the_apex(film):
-    a3c = film(Toy(), pose=Pose("A3C", 18e-3), half=True)
-    assert list(a3c.segment.values[:3]) == [
-        f"{level} inferolateral" for level in ("basal", "mid", "apical")
-    ]
-    assert a3c.segment.values[-1] == "basal anteroseptal"
-    assert a3c.attrs["view"] == "A3C"
 
 
 # ---------------------------------------------------------------- scatterers
@@ -358,82 +207,6 @@ def test_random_field_is_normal_and_smooth():
     assert np.corrcoef(here, there)[0, 1] == pytest.approx(np.exp(-0.5), abs=0.08)
 
 
-# ---------------------------------------------------------------- artefacts
-
-
-@pytest.fixture(scope="session")
-def console_of(operator, scanner):
-    def make(seed=0, **changes):
-        return Console(dataclasses.replace(scanner, **changes), operator, seed)
-
-    return make
-
-
-def silence(operator):
-    return np.zeros((len(operator.acq.depth), operator.acq.n_lines), np.complex64)
-
-
-def test_noise_grows_with_depth_to_its_level(console_of, operator):
-    noise = console_of(noise=-10.0).amplify(silence(operator), np.random.default_rng(0))
-    rows = [np.abs(operator.acq.depth - r) < 1.5e-3 for r in (40e-3, 50e-3, 59e-3)]
-    levels = [db(noise[row]) for row in rows]
-    assert levels[0] < levels[1] < levels[2]
-    assert levels[2] == pytest.approx(-10, abs=0.8)
-    assert not console_of().amplify(silence(operator), np.random.default_rng(0)).any()
-
-
-def test_haze_stands_still_and_fades(console_of, operator):
-    """Its patches are 6 dB louder or fainter, so that the slope is known to some 3 dB."""
-    near, far = (np.abs(operator.acq.depth - r) < 4e-3 for r in (20e-3, 50e-3))
-    falls = []
-    for seed in range(8):
-        console = console_of(seed, haze=0.0, haze_fall=800.0)
-        frames = [console.amplify(silence(operator), np.random.default_rng(k)) for k in range(2)]
-        np.testing.assert_array_equal(*frames)
-        falls.append(db(frames[0][near]) - db(frames[0][far]))
-    assert np.mean(falls) == pytest.approx(24, abs=6)
-
-
-def test_ribs_darken_their_lines_only(console_of, operator):
-    rib = Shadow(0.2, width=0.2, loss=15.0)
-    iq = operator(
-        *np.random.default_rng(0).uniform([-0.03, 0.02], [0.03, 0.06], (9000, 2)).T,
-        1 + np.zeros(9000),
-    )
-    free, shaded = (
-        console_of(shadows=ribs).amplify(iq, np.random.default_rng(0)) for ribs in ((), (rib,))
-    )
-    lost = 20 * np.log10(np.abs(shaded).mean(0) / np.abs(free).mean(0))
-    angle = operator.acq.angle
-    assert lost[np.argmin(np.abs(angle - 0.2))] == pytest.approx(-15, abs=0.2)
-    np.testing.assert_allclose(lost[np.abs(angle - 0.2) > 0.2], 0, atol=0.1)
-
-
-def test_reverberation_copies_echoes_to_a_greater_depth(console_of, operator):
-    iq = operator([0.0], [30e-3], [1.0])
-    shown = console_of(reverberation=-12.0, reverberation_path=12e-3).amplify(
-        iq, np.random.default_rng(0)
-    )
-    line = np.abs(shown[:, operator.acq.n_lines // 2])
-    first, second = (line[np.abs(operator.acq.depth - r) < 2e-3].max() for r in (30e-3, 42e-3))
-    assert 20 * np.log10(second / first) == pytest.approx(-12, abs=0.2)
-
-
-def test_time_gain_compensation_is_imperfect(console_of, operator):
-    right, wrong = (console_of(tgc_error=sd).tgc for sd in (0.0, 2.0))
-    error = 20 * np.log10(wrong / right)
-    assert 0.3 < error.std() < 5
-
-
-def test_grey_levels_span_the_dynamic_range(console_of):
-    console = console_of(gain=-20.0, dynamic_range=50.0, contrast=2.0, smoothing=0.0)
-    acq = console.scanner.acquisition
-    for level, grey in ((20, 1.0), (0, (30 / 50) ** 2), (-30, 0.0), (-80, 0.0)):
-        shown = console.show(np.full((len(acq.depth), acq.n_lines), amplitude(level) + 0j))
-        assert shown[console.sector].max() == pytest.approx(grey, abs=1e-3)
-        assert not shown[~console.sector].any()
-
-
 # ---------------------------------------------------------------- recordings
 
 
@@ -496,26 +269,3 @@ def test_an_operator_of_another_acquisition_is_refused(operator, scanner):
 def test_a_plane_beside_the_heart_is_refused(film):
     with pytest.raises(InputError):
         film(Toy(), pose=Pose(elevation=30e-3))
-
-
-# ---------------------------------------------------------------- realism
-
-
-def test_realism_measures_what_is_there(film):
-    still = film(Toy(), Echogenicity(blood=OFF, variation=0), gain=-15)
-    found = realism(still)
-    assert found["wall_p50"] > 3 * found["blood_p50"]
-    assert found["contrast"] == pytest.approx(found["wall_p50"] - found["blood_p50"])
-    assert found["correlation_33"] == pytest.approx(1, abs=1e-3)
-    assert np.isnan(found["correlation_400"])  # the clip is shorter
-    assert 0.3 < found["speckle_axial"] < 4 and 0.5 < found["speckle_lateral"] < 6
-
-
-def test_speckle_correlation_falls_with_time_as_the_wall_moves(moving):
-    curve = correlation_curve(moving, (0.0, 0.02, 0.04))
-    assert curve[0] == pytest.approx(1) and curve[0] > curve[1] > curve[2] > 0.2
-
-
-def test_realism_needs_a_mesh(moving):
-    with pytest.raises(InputError, match="mesh.*missing"):
-        realism(moving.drop_vars("mesh"))

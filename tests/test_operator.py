@@ -1,3 +1,5 @@
+"""The fast operator: what holds for any scene, what it refuses, and frames side by side."""
+
 import time
 from dataclasses import replace
 from itertools import count
@@ -7,219 +9,18 @@ import pytest
 from conftest import cartesian, exact, field, relative
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import uniform_filter
 
 from tas_lib.errors import InputError
-from tas_lib.simulator import (
-    PROBES,
-    Acquisition,
-    Diverging,
-    Focused,
-    Probe,
-    SectorOperator,
-    calibration,
-    simulate_reference,
-)
+from tas_lib.simulator import Acquisition, Diverging, Focused, Probe, SectorOperator, calibration
 from tas_lib.simulator.calibration import Settings, Zone
-from tas_lib.simulator.display import ScanConverter, compress
 from tas_lib.simulator.elevation import path, two_way
 
 OBLIQUE = dict(n_lines=38, sector=np.radians(40), r_max=45e-3)
-WIDE = Settings((Zone(np.inf, 50, 0.003),), depth_step=0.7, angle_step=1.2)  # the whole sector
 THREE = Diverging((-0.2, 0.0, 0.2))
-
-
-def between(acq, near, far):
-    """Rows from `near` to `far` [m]."""
-    return (acq.depth >= near) & (acq.depth < far)
-
-
-def level(iq):
-    """Mean power over a few cells of speckle."""
-    return uniform_filter(np.abs(iq) ** 2, (11, 3))
 
 
 def decibels(a, b):
     return 10 * np.log10(a / b)
-
-
-def test_frames_are_those_of_the_exact_model_at_all_ranges(acquisition, operator):
-    """1 % from 20 mm on, 3 % before."""
-    scene = field(acquisition, 1500)
-    fast, slow = operator(*scene), exact(acquisition, *scene)
-    for near in np.arange(20e-3, 60e-3, 10e-3):
-        rows = between(acquisition, near, near + 10e-3)
-        assert relative(fast[rows], slow[rows]) < 0.01
-    rows = between(acquisition, 0, 20e-3)
-    assert relative(fast[rows], slow[rows]) < 0.03
-
-
-@pytest.mark.parametrize(
-    "r, angle",
-    [(15.2e-3, 0.0), (20e-3, 0.0), (25e-3, -0.52), (40e-3, 0.0), (40e-3, 0.523), (64.8e-3, -0.523)],
-    ids=["first rows", "20 mm", "edge, near", "focus", "edge", "corner"],
-)
-def test_single_points_and_their_side_lobes_are_those_of_the_exact_model(
-    acquisition, operator, r, angle
-):
-    """1 % (3 % before 20 mm); local levels 2 dB wherever the exact ones are above -50 dB."""
-    x, z = cartesian(np.array([r]), angle)
-    fast, slow = operator(x, z, [1.0]), exact(acquisition, x, z, [1.0])
-    assert relative(fast, slow) < (0.03 if r < 20e-3 else 0.01)
-    seen = level(slow) > 1e-5 * np.max(np.abs(slow) ** 2)
-    assert np.abs(decibels(level(fast)[seen], level(slow)[seen])).max() < 2
-
-
-def cyst_beside_a_bright_point(acq, operator, count, centre, radius, aside):
-    """Speckle with a hole and, as far from the apex, a point 40 dB above it; (scene, rows, hole).
-
-    The hole has its `centre` (r, angle), the point its angle `aside`.
-    """
-    x, z, rc = field(acq, count)
-    hole_x, hole_z = cartesian(*centre)
-    tissue = np.hypot(x - hole_x, z - hole_z) > radius
-    x_point, z_point = cartesian(centre[0], aside)
-    response = np.abs(operator([x_point], [z_point], [1.0])).max()
-    row = np.abs(acq.depth - centre[0]).argmin()
-    column = np.abs(acq.angle - aside).argmin()
-    area = acq.sector / 2 * (acq.r_max**2 - acq.r_min**2)
-    speckle = operator.sensitivity[row, column] * np.sqrt(count / area)
-    scene = (
-        np.append(x[tissue], x_point),
-        np.append(z[tissue], z_point),
-        np.append(rc[tissue], 100 * speckle / response),
-    )
-    grid_x, grid_z = cartesian(acq.depth[:, None], acq.angle)
-    hole = np.hypot(grid_x - hole_x, grid_z - hole_z) < radius - 1e-3
-    side_lobes = np.abs(acq.depth - centre[0])[:, None] < 2e-3 + 0 * acq.angle
-    return scene, hole, side_lobes
-
-
-def check_cyst(acq, operator, *scene):
-    """Local levels within 2 dB in the cyst and along the point's side lobes, to -50 dB."""
-    scene, hole, side_lobes = cyst_beside_a_bright_point(acq, operator, *scene)
-    fast, slow = level(operator(*scene)), level(exact(acq, *scene))
-    floor = 1e-5 * slow.max()
-    for part in hole, side_lobes:
-        seen = part & (slow > floor)
-        assert seen.sum() > 100
-        assert np.abs(decibels(fast[seen], slow[seen])).max() < 2
-    assert decibels(np.median(slow[hole]), slow.max()) < -40  # it is dark
-
-
-def test_a_dark_cyst_beside_a_bright_point_is_as_dark_as_it_should_be(acquisition, operator):
-    check_cyst(acquisition, operator, 4000, (40e-3, 0.1), 5e-3, -0.1)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"attenuation": 0.5},
-        {"apodisation": "hann"},
-        {"transmit": Focused(25e-3), "attenuation": 1.0},
-        {"probe": replace(PROBES["PA4-2/20"], n_elements=32)},
-    ],
-    ids=["attenuation", "hann", "near focus, much attenuation", "PA4-2/20"],
-)
-def test_other_sequences_and_probes_are_as_good(acquisition, operator_of, change):
-    """Levelled by the sensitivity, so that attenuated depths count as much as the others."""
-    acq = replace(acquisition, **change)
-    operator, scene = operator_of(acq), field(acquisition, 1500, seed=1)
-    fast, slow = operator(*scene), exact(acq, *scene)
-    rows = acq.depth >= 20e-3
-    assert relative(*((iq / operator.sensitivity)[rows] for iq in (fast, slow))) < 0.01
-    assert relative(fast[~rows], slow[~rows]) < 0.03
-
-
-def test_compounded_diverging_waves_are_as_good(acquisition, operator_of):
-    """With patches as wide as the sector: receive side lobes are all that weakens far points."""
-    acq = replace(acquisition, transmit=THREE, **OBLIQUE)
-    scene = field(acq, 1500, seed=2)
-    fast, slow = operator_of(acq, WIDE)(*scene), exact(acq, *scene)
-    assert relative(fast, slow) < 0.01
-
-
-def test_a_single_oblique_wave_is_refused(acquisition):
-    """It has no mirror image, which the calibration takes for granted."""
-    acq = replace(acquisition, transmit=Diverging((0.2,)), **OBLIQUE)
-    with pytest.raises(InputError, match="tilts: are not the same to both sides; give each tilt"):
-        SectorOperator(acq, progress=False)
-
-
-def slow_check(acq, operator, scene, every=1):
-    """1 % from 20 mm on, 3 % before; of every n-th line, to save time."""
-    few = replace(acq, n_lines=1 + (acq.n_lines - 1) // every)
-    np.testing.assert_allclose(few.angle, acq.angle[::every], atol=1e-12)
-    fast, slow = operator(*scene)[:, ::every], exact(few, *scene)
-    rows = acq.depth >= 20e-3
-    assert relative(fast[rows], slow[rows]) < 0.01
-    assert relative(fast[~rows], slow[~rows]) < 0.03
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_default_operator_is_the_exact_model_to_a_hundredth(operator_of, seed):
-    acq = Acquisition()
-    slow_check(acq, operator_of(acq), field(acq, 10_000, seed))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("angle", [0.0, 0.3, 0.654], ids=["axis", "between", "edge"])
-@pytest.mark.parametrize("r", [10.2e-3, 12e-3, 15e-3, 20e-3, 50e-3, 90e-3, 149.8e-3])
-def test_the_default_operator_images_the_hardest_points(operator_of, r, angle):
-    """Side lobes within 2 dB down to -50 dB beyond 20 mm; nearer, patches end before them."""
-    acq = Acquisition()
-    x, z = cartesian(np.array([r]), angle)
-    fast, slow = operator_of(acq)(x, z, [1.0]), exact(acq, x, z, [1.0])
-    assert relative(fast, slow) < (0.03 if r < 20e-3 else 0.01)
-    if r >= 20e-3:
-        seen = level(slow) > 1e-5 * np.max(np.abs(slow) ** 2)
-        assert np.abs(decibels(level(fast)[seen], level(slow)[seen])).max() < 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "centre, radius, aside",
-    [((70e-3, 0.1), 8e-3, -0.06), ((30e-3, 0.25), 5e-3, -0.06), ((120e-3, -0.3), 10e-3, -0.15)],
-    ids=["70 mm", "30 mm", "120 mm"],
-)
-def test_the_default_operator_keeps_a_cyst_dark(operator_of, centre, radius, aside):
-    acq = Acquisition()
-    check_cyst(acq, operator_of(acq), 8000, centre, radius, aside)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"attenuation": 0.5},
-        {"probe": PROBES["PA4-2/20"]},
-        {"transmit": Focused(50e-3), "apodisation": "hamming"},
-    ],
-    ids=["attenuation", "PA4-2/20", "focus 50 mm, hamming"],
-)
-def test_other_clinical_sequences_are_as_good(operator_of, change):
-    acq = replace(Acquisition(n_lines=129), **change)
-    slow_check(acq, operator_of(acq), field(acq, 10_000, 3), every=8)
-
-
-@pytest.mark.slow
-def test_the_seven_diverging_waves_of_the_heart_demonstration_leave_two_percent(operator_of):
-    """Not 1 %: what isn't focused on the way out leaves echoes beyond any patch that is kept."""
-    acq = Acquisition(transmit=Diverging(), n_lines=109, sector=0.98, r_min=50e-3, r_max=70e-3)
-    few = replace(acq, n_lines=13)
-    scene = field(acq, 3000, 4)
-    assert relative(operator_of(acq)(*scene)[:, ::9], exact(few, *scene)) < 0.02
-
-
-@pytest.mark.slow
-def test_the_default_operator_is_that_of_pymust(operator_of):
-    acq = Acquisition()
-    x, z, rc = field(acq, 200, seed=3)
-    fast, slow = operator_of(acq)(x, z, rc), simulate_reference(acq, x, z, rc)
-    rows = acq.depth >= 20e-3
-    assert relative(fast[rows], slow[rows]) < 0.01
-    assert relative(fast[~rows], slow[~rows]) < 0.03
 
 
 def test_frames_add_up(acquisition, operator):
@@ -352,6 +153,13 @@ def test_what_cannot_be_imaged_is_refused_before_it_is_calibrated(monkeypatch, c
         SectorOperator(replace(Acquisition(), **change), progress=False)
 
 
+def test_a_single_oblique_wave_is_refused(acquisition):
+    """It has no mirror image, which the calibration takes for granted."""
+    acq = replace(acquisition, transmit=Diverging((0.2,)), **OBLIQUE)
+    with pytest.raises(InputError, match="tilts: are not the same to both sides; give each tilt"):
+        SectorOperator(acq, progress=False)
+
+
 @pytest.mark.parametrize("transmit", [Focused(40e-3), THREE], ids=["focused", "diverging"])
 def test_the_lines_asked_for_are_enough(acquisition, coarse, operator_of, transmit):
     """The number in the message is accepted, one less is refused."""
@@ -466,51 +274,3 @@ def test_cost_grows_at_most_linearly_with_scatterers_and_terms(operator_of):
     assert ratio > 2
     scene = field(acq, 1000)
     assert seconds(more, scene) < 1.5 * ratio * seconds(some, scene)
-
-
-def test_compression_gives_back_the_envelope_it_was_made_of():
-    """Between white and the floor V^gamma is the envelope; outside, white and black."""
-    envelope = np.array([0.0, 0.9e-3, 1.1e-3, 0.1, 0.5, 1.0, 3.0]) * 7
-    for gamma in 1.0, 2.0, 2.5:
-        grey = compress(envelope, white=7.0, gamma=gamma, dynamic_range=60.0)
-        np.testing.assert_allclose(grey[2:6] ** gamma * 7, envelope[2:6])
-        np.testing.assert_array_equal(grey[[0, 1, 6]], [0, 0, 1])
-
-
-@pytest.fixture(scope="module")
-def screen(acquisition):
-    x, z = 0.4e-3 * np.arange(-90, 91), 0.4e-3 * np.arange(175)
-    return ScanConverter(acquisition, z, x), *np.meshgrid(x, z)
-
-
-def test_a_constant_stays_constant_in_the_sector_and_is_zero_outside(acquisition, screen):
-    convert, x, z = screen
-    picture = convert(np.full((len(acquisition.depth), acquisition.n_lines), 0.7))
-    r, angle = np.hypot(x, z), np.abs(np.arctan2(x, z))
-    pixel, half = 0.4e-3, acquisition.sector / 2
-    first, last = acquisition.depth[[0, -1]]
-    inside = (r > first + pixel) & (r < last - pixel) & (r * (half - angle) > pixel)
-    outside = (r < first - pixel) | (r > last + pixel) | (r * (angle - half) > pixel)
-    np.testing.assert_allclose(picture[inside], 0.7, rtol=1e-5)
-    np.testing.assert_array_equal(picture[outside], 0)
-    assert inside.sum() > 0.9 * (picture > 0).sum()
-
-
-def test_ranges_and_angles_come_out_at_the_pixels_they_belong_to(acquisition, screen):
-    """The mean range over a pixel p is p^2 / 24 r beyond the range of its centre: under 1 um."""
-    convert, x, z = screen
-    r, angle = np.hypot(x, z), np.arctan2(x, z)
-    inside = (r > 16e-3) & (r < 64e-3) & (np.abs(angle) < acquisition.sector / 2 - 0.03)
-    ranges = np.repeat(acquisition.depth[:, None], acquisition.n_lines, 1)
-    angles = np.repeat(acquisition.angle[None], len(acquisition.depth), 0)
-    np.testing.assert_allclose(convert(ranges)[inside], r[inside], atol=1e-6)
-    np.testing.assert_allclose(convert(angles)[inside], angle[inside], atol=1e-5)
-
-
-def test_detail_finer_than_a_pixel_is_averaged_rather_than_aliased(acquisition, screen):
-    """Stripes of one sample, two to a pixel: grey where the pixels lie along the beam."""
-    convert, x, z = screen
-    stripes = np.resize([1.0, -1.0], len(acquisition.depth))[:, None]
-    picture = convert(np.repeat(stripes, acquisition.n_lines, 1))
-    ahead = (np.abs(np.arctan2(x, z)) < 0.02) & (z > 20e-3) & (z < 60e-3)
-    assert np.abs(picture[ahead]).max() < 0.05
