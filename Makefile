@@ -112,7 +112,7 @@ table1: $(STAMP)
 	@for cohort in sshf hunt; do \
 	    $(BIN)/tas cohort $$cohort --profile $(subst laptop,paper,$(PROFILE)) \
 	        $(addprefix --n ,$(PATIENTS_$(PROFILE))) --out $(TABLE1)/cohort-$$cohort && \
-	    $(BIN)/tas evaluate $(TABLE1)/cohort-$$cohort --refined $(TABLE1) --out $(TABLE1)/table1_$$cohort.json \
+	    $(BIN)/tas evaluate $(TABLE1)/cohort-$$cohort --runs $(TABLE1) --out $(TABLE1)/table1_$$cohort.json \
 	        || exit; done
 	@cp $(TABLE1)/table1_*.json notebooks/archive/ && cp $(TABLE1)/motion.json notebooks/archive/refine.json
 

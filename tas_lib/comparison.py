@@ -39,6 +39,19 @@ def cohort_in(folder: str | Path) -> dict[str, Any]:
     return manifest
 
 
+def networks(folder: str | Path) -> dict[str, Path]:
+    """Weights below a folder of runs (best.safetensors), by the folders they are in, "s1-s2/seed0".
+
+    Raises InputError where there are none.
+    """
+    folder = Path(folder)
+    found = sorted(folder.rglob("best.safetensors"))
+    if not found:
+        remedy = "run `tas train` or `tas refine`, or wait for their first validation"
+        raise InputError(folder, "weights", "are not there", remedy)
+    return {path.parent.relative_to(folder).as_posix(): path for path in found}
+
+
 def compare(
     folder: str | Path,
     trackers: Mapping[str, str | Path],

@@ -213,19 +213,6 @@ def motions(folder: str | Path, stages: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def networks(folder: str | Path) -> dict[str, Path]:
-    """Weights of all that `refine` made for rows of Table I, by "ROW/SEED". Raises InputError."""
-    found = {
-        f"{row}/{path.parent.name.removeprefix('seed')}": path
-        for row, chain in CHAINS.items()
-        for path in sorted((Path(folder) / "-".join(chain)).glob("seed*/best.safetensors"))
-    }
-    if not found:
-        remedy = "run `tas refine --stages table1`"
-        raise InputError(folder, "networks", "of no row of Table I are there", remedy)
-    return found
-
-
 def unfolded(path: np.ndarray, frame: int) -> tuple[np.ndarray, float]:
     """A mesh's path (T, l, r, 2) without folds, and the smoothing that it took.
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tas_lib import cli, comparison, recording
 from tas_lib.collection import MANIFEST
-from tas_lib.comparison import by_patient, compare, interval
+from tas_lib.comparison import by_patient, compare, interval, networks
 from tas_lib.errors import InputError
 from tas_lib.trackers import registry, weights
 
@@ -129,3 +129,14 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     assert "--tracker 'best one=a' --tracker b" in made["command"]
     assert {"commit", "date", "device", "weights_sha256"} <= made.keys()
     assert made["rows"][0]["closure"] is None  # half a beat has none
+
+
+def test_networks_are_named_by_their_folders(tmp_path):
+    with pytest.raises(InputError, match="weights: are not there; run `tas train`"):
+        networks(tmp_path)
+    for name in ("s1/seed0", "s1-s2/seed1"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "best.safetensors").touch()
+    found = networks(tmp_path)
+    assert found == {name: tmp_path / name / "best.safetensors" for name in found}
+    assert list(found) == ["s1-s2/seed1", "s1/seed0"]

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from test_cotracker import TINY, calm, film
 
 from tas_lib.errors import InputError
-from tas_lib.trackers import losses
+from tas_lib.trackers import losses, registry
 from tas_lib.trackers.cotracker import PAPER
 from tas_lib.trackers.losses import matching_error, path_error, visibility_error
-from tas_lib.trackers.tasnet import OFF, PRESETS, TASNet
+from tas_lib.trackers.tasnet import OFF, PRESETS, SWITCHES, TASNet
 from tas_lib.trackers.tracker import Sample, mesh_grid
 
 
@@ -80,6 +80,24 @@ def test_without_its_changes_it_is_cotracker():
     torch.testing.assert_close(found.visibility, seen)
     with pytest.raises(InputError, match="frame: 3 is not the first"):
         predict(net, s, frame=3)
+
+
+def test_each_change_can_be_had_by_name():
+    made = registry.network("cotracker+bidirectional+mesh_embedding")
+    assert made.switches == {
+        **OFF,
+        "bidirectional": True,
+        "mesh_embedding": True,
+        "official": False,
+    }
+    assert (
+        registry.network("cotracker+" + "+".join(SWITCHES)).switches
+        == registry.network("tasnet").switches
+    )
+    with pytest.raises(InputError, match="name: 'cotracker.waves' is unknown; .* cotracker. some"):
+        registry.network("cotracker+waves")
+    with pytest.raises(InputError, match="name: 'myotracker.mesh_embedding' is unknown"):
+        registry.network("myotracker+mesh_embedding")
 
 
 def test_a_grey_film_is_seen_in_all_colours():

@@ -24,11 +24,11 @@ def evaluate(
             help="As in `tas track`, with a title for its rows if wanted; may come repeatedly.",
         ),
     ] = None,
-    refined: Annotated[
+    runs: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of `tas refine`: every network of a row of Table I, titled 'ROW/SEED'.",
+            help="All networks below a folder of `tas train` or `tas refine`, titled by theirs.",
         ),
     ] = None,
     workers: Makers = None,
@@ -45,13 +45,12 @@ def evaluate(
       tas evaluate hunt-a --tracker speckle --tracker tasnet --out trackers.json
     """
     from tas_lib.collection import digest
-    from tas_lib.comparison import by_patient, cohort_in, compare, interval
+    from tas_lib.comparison import by_patient, cohort_in, compare, interval, networks
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
-    from tas_lib.refinement import networks
     from tas_lib.trackers import registry
 
-    titled = {} if refined is None else networks(refined)
+    titled = {} if runs is None else networks(runs)
     for word in tracker or ():
         title, _, name = word.partition("=") if "=" in word else (word, "", word)
         if Path(word).is_file():  # whose path holds the sign
@@ -61,7 +60,7 @@ def evaluate(
             raise InputError("evaluate", "--tracker", f"{title} comes twice", remedy)
         titled[title] = name
     if not titled:
-        raise InputError("evaluate", "--tracker", "is missing", "name one, or give --refined")
+        raise InputError("evaluate", "--tracker", "is missing", "name one, or give --runs")
     for name in titled.values():
         registry.get(name)  # what is not there is said before anything else
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
@@ -69,7 +68,7 @@ def evaluate(
         table = compare(cohort, titled, workers, progress=not quiet)
         known = {key: cohort_in(cohort)[key] for key in ("cohort", "seed")}
         words = [f"--tracker {shlex.quote(word)}" for word in tracker or ()]
-        words = " ".join(words + ["--refined DIR"] * (refined is not None))
+        words = " ".join(words + ["--runs DIR"] * (runs is not None))
         made = {"command": f"tas evaluate DIR {words} --out FILE", **known, **facts()}
         made["weights_sha256"] = {title: file and digest(file) for title, file in files.items()}
         made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))

@@ -11,7 +11,12 @@ from tas_lib.cli.frame import Quiet, Seed, app
 @app.command()
 def train(
     tracker: Annotated[
-        str, typer.Argument(metavar="TRACKER", help="tasnet, cotracker, myotracker, echotracker.")
+        str,
+        typer.Argument(
+            metavar="TRACKER",
+            help="tasnet, cotracker, myotracker, echotracker; or CoTracker with some of TAS-Net's "
+            "changes, cotracker+bidirectional+continuous_visibility+mesh_embedding.",
+        ),
     ],
     data: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of sequences that `tas dataset` made.")

@@ -24,14 +24,24 @@ NAMES = *NETWORKS, "speckle"
 
 
 def network(name: str, preset: str = "small") -> nn.Module:
-    """A network with new weights, drawn by PyTorch's generator. Raises InputError."""
-    if name not in NETWORKS:
-        problem = f"{name!r} is unknown"
-        raise InputError("tracker", "name", problem, f"choose one of {', '.join(NETWORKS)}")
+    """A network with new weights, drawn by PyTorch's generator.
+
+    A name may also be CoTracker's with some of TAS-Net's switches (Table II),
+    "cotracker+bidirectional+mesh_embedding". Raises InputError.
+    """
     if preset not in ("small", "paper"):
         problem = f"{preset!r} is unknown"
         raise InputError("tracker", "preset", problem, "choose small or paper")
-    return NETWORKS[name](preset)
+    if name in NETWORKS:
+        return NETWORKS[name](preset)
+    base, *on = name.split("+")
+    if base != "cotracker" or not set(on) <= set(tasnet.SWITCHES):
+        problem = f"{name!r} is unknown"
+        remedy = (
+            f"choose one of {', '.join(NETWORKS)}, or cotracker+ of {', '.join(tasnet.SWITCHES)}"
+        )
+        raise InputError("tracker", "name", problem, remedy)
+    return tasnet.TASNet(tasnet.PRESETS[preset], **tasnet.OFF | dict.fromkeys(on, True))
 
 
 def weights_of(name: str | Path) -> Path | None:
