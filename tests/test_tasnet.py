@@ -94,7 +94,7 @@ def test_each_change_can_be_had_by_name():
         registry.network("cotracker+" + "+".join(SWITCHES)).switches
         == registry.network("tasnet").switches
     )
-    with pytest.raises(InputError, match="name: 'cotracker.waves' is unknown; .* cotracker. some"):
+    with pytest.raises(InputError, match="name: 'cotracker.waves' is unknown; .* cotracker. of"):
         registry.network("cotracker+waves")
     with pytest.raises(InputError, match="name: 'myotracker.mesh_embedding' is unknown"):
         registry.network("myotracker+mesh_embedding")
