@@ -19,6 +19,9 @@ from tas_lib.parallel import cores
 Item, Result = TypeVar("Item"), TypeVar("Result")
 AHEAD = 2  # items a process that are sent out before they are needed
 PATIENCE = "20s"  # until a scheduler answers
+# Of a process. Dask's own also makes the C library give every large array back to the system at
+# once, which doubles the time of a simulation.
+ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
 
 
 def each(
@@ -93,11 +96,13 @@ def _environment_kept():
 @contextmanager
 def _client(workers: int, scheduler: str | None):
     """A client of the scheduler, or of processes that are started for it."""
+    import dask
     from dask.distributed import Client, LocalCluster
 
     if scheduler is None:
         with (
             _environment_kept(),
+            dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}),
             LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
