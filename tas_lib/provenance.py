@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -33,5 +33,13 @@ def facts(device: str = "cpu") -> dict[str, str]:
         "threads": f"{cores()} of {os.cpu_count()} cores",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "Python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    """Training, say, does without the simulators' packages."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
