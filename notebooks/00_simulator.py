@@ -12,21 +12,20 @@
 
 # %% [markdown]
 # (sec-simulator)=
-# # How accurate, how fast
+# # How accurate
 #
 # *The simulator behind every other page, for those who doubt it.*
 #
 # The paper's films come from SIMUS {cite:p}`garcia2022`, frame by frame, at a price that nobody pays
 # twice. Ours come from an operator that imitates SIMUS. This page measures how far it is
-# from the model that it imitates, what it costs, and where it can't be trusted. All numbers
-# and verdicts below were computed when the page was built; FastSIMUS alone may come from an archived run.
+# from the model that it imitates, and where it can't be trusted; {ref}`the next one <sec-speed>` what it
+# costs. All numbers and verdicts below were computed when the page was built.
 
 # %% tags=["parameters"]
 profile = "laptop"
 seeds = [0, 1, 2]
 checked = 10_000  # random scatterers in each comparison with the exact model
-frame_scatterers = 200_000  # in a frame whose time is taken
-sustained_frames = 200  # one after the other, for the speed
+frame_scatterers = 200_000  # in a picture of the phantom
 tolerances = [4, 2, 1, 0.5]  # factors on those of the zones
 depth_steps = [4, 2, 1]  # factors on that of the calibration
 phantom_sector = 75  # [degrees], of the other acquisitions
@@ -34,19 +33,15 @@ phantom_range = [10, 150]  # [mm]
 
 # %% tags=["hide-input"]
 import dataclasses
-import json
-from pathlib import Path
-from time import perf_counter
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter
 
-from tas_lib import bench
 from tas_lib.bench import exact_image, relative_error, scatterers
 from tas_lib.book import glue, provenance, themed
-from tas_lib.parallel import cores, in_order, one_thread
+from tas_lib.parallel import in_order, one_thread
 from tas_lib.simulator import (
     PROBES,
     Acquisition,
@@ -70,28 +65,6 @@ def table(rows, formats, **options):
     styled = pd.DataFrame(rows).T.infer_objects().style.format(formats, na_rep="", **options)
     return styled.set_table_attributes('class="dataframe"')
 
-
-# %% tags=["remove-cell"]
-# Times first: nothing else has filled the memory or warmed the processor yet.
-speed = bench.frames_per_second(operator, frame_scatterers, sustained_frames)
-memory = bench.peak_memory()
-parts = bench.parts_of_a_frame(operator, frame_scatterers)
-pymust_seconds = bench.pymust_seconds_per_frame(acq, frame_scatterers)
-fastsimus_seconds = bench.fastsimus_seconds_per_frame(acq, frame_scatterers)
-
-
-def milliseconds(operator, count, repeats=9):
-    """Median time of a frame on one thread [ms]."""
-    points, times = scatterers(operator.acq, count), []
-    for _ in range(repeats + 1):
-        start = perf_counter()
-        operator(*points)
-        times.append(1e3 * (perf_counter() - start))
-    return float(np.median(times[1:]))
-
-
-counts = [frame_scatterers * n // 8 for n in (1, 2, 4, 8, 16)]
-time_of_count = [milliseconds(operator, count) for count in counts]
 
 # %% tags=["remove-cell"]
 # Calibrations and exact images, side by side; calibrations stay in the user's cache.
@@ -148,7 +121,7 @@ operators = dict(zip(wanted, in_order(operator_of, wanted.values()), strict=True
 # So a frame is one non-uniform FFT {cite:p}`barnett2019` of all scatterers and $K$ small convolutions in
 # each zone. Exact are the scatterers' positions (to the FFT's $10^{-4}$) and the linearity; approximated
 # is $h$: cut at $K$ terms, cut to a patch of offsets, interpolated between the depths and angles of
-# the calibration. The third dimension enters as a weight; {ref}`the next page <sec-speckle>` is about it,
+# the calibration. The third dimension enters as a weight; {ref}`another page <sec-speckle>` is about it,
 # and about the statistics of the speckle.
 
 # %% [markdown]
@@ -427,7 +400,6 @@ for name in variants:
         "mean K": np.average(trial.rank, weights=length),
         "10-20 mm (%)": percent(image, exact[seed], ~far),
         "beyond (%)": percent(image, exact[seed], far),
-        "ms a frame": milliseconds(trial, frame_scatterers),
     }
 sweep = pd.DataFrame(sweep).T
 cuts, steps = sweep.loc["tolerance"].sort_index(), sweep.loc["depth step"].sort_index()
@@ -466,7 +438,7 @@ themed(draw, "Error against the number of terms and against the step of depths")
 
 # %% [markdown]
 # The zones, with the half width of their patches. The nearer, the more terms: wavefronts
-# curve over the aperture. Frames of coarser and finer tolerance are timed {ref}`below <sec-speed>`.
+# curve over the aperture. Frames of coarser and finer tolerance are timed {ref}`on the next page <sec-speed>`.
 
 # %% tags=["hide-input"]
 table(
@@ -482,131 +454,7 @@ table(
     {"K": "{:d}"},
 )
 
-# %% tags=["remove-cell"]
-years, hour = 365.25 * 24 * 3600, 3600
-film = 69_535  # frames of TAS-1K, section IV of the paper
-glue("speed", speed)
-glue("speed_verdict", "met" if speed >= 25 else "missed")
-glue("memory", memory / 1e3)
-glue("cores", cores())
-glue("count", frame_scatterers)
-glue("sustained", sustained_frames)
-glue("lines", acq.n_lines)
-glue("samples", len(acq.depth))
-glue("frame_ms", time_of_count[counts.index(frame_scatterers)])
-per_count = time_of_count[-1] / time_of_count[counts.index(frame_scatterers)]
-glue("per_count", per_count)
-glue("count_ratio", counts[-1] / frame_scatterers)
-finest, coarsest = cuts.iloc[0], cuts.iloc[-1]
-per_term = finest["ms a frame"] / coarsest["ms a frame"]
-glue("per_term", per_term)
-glue("term_ratio", finest["mean K"] / coarsest["mean K"])
-linear = (
-    per_count <= counts[-1] / frame_scatterers and per_term <= finest["mean K"] / coarsest["mean K"]
-)
-glue("linear", "never faster" if linear else "here even faster")
-
 # %% [markdown]
-# (sec-speed)=
-# ## How fast?
-#
-# {glue:text}`speed:.1f` frames a second over {glue:text}`sustained` frames of {glue:text}`count:,` scatterers,
-# {glue:text}`samples` samples on each of {glue:text}`lines` lines, on {glue:text}`cores` cores (goal of 25:
-# {glue:text}`speed_verdict:s`); the whole process had taken at most {glue:text}`memory:.2f` GB by then. A frame on
-# one core takes {glue:text}`frame_ms:.0f` ms; several are made side by side.
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where the time of a frame goes, on one core.", "name": "fig-parts"}}
-def draw():
-    figure, ax = plt.subplots(figsize=(6.5, 3.4))
-    times = 1e3 * np.array(list(parts.values()))
-    bars = ax.barh(list(parts), times)
-    ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
-    ax.invert_yaxis()
-    ax.set(xlabel="ms", xlim=(0, 1.12 * times.max()))
-    return figure
-
-
-themed(draw, "Horizontal bars: milliseconds of each part of a frame")
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Time of a frame on one core against the number of scatterers (left) and against the mean number of terms (right, the tolerances of the figure above). Dashed: in proportion, through the default frame (ring).", "name": "fig-growth"}}
-def draw():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.9), sharey=True)
-    left.plot(np.array(counts) / 1e3, time_of_count, "o-", ms=4)
-    right.plot(cuts["mean K"], cuts["ms a frame"], "o-", ms=4)
-    now = [(frame_scatterers / 1e3, time_of_count[counts.index(frame_scatterers)])]
-    now += [tuple(cuts.loc[1, ["mean K", "ms a frame"]])]
-    for ax, (at, ms) in zip((left, right), now, strict=True):
-        end = ax.get_xlim()[1]
-        ax.plot([0, end], [0, ms / at * end], "--", lw=1, color="gray")
-        ax.plot(at, ms, "o", ms=11, mfc="none", mec="C0")
-        ax.set(xlim=(0, end))
-    top = max(*time_of_count, cuts["ms a frame"].max())
-    left.set(xlabel="thousands of scatterers", ylabel="ms a frame", ylim=(0, 1.15 * top))
-    right.set(xlabel="mean K")
-    return figure
-
-
-themed(draw, "Time of a frame against scatterers and against terms")
-
-# %% [markdown]
-# {glue:text}`count_ratio:.0f` times the scatterers take {glue:text}`per_count:.2f` times the time, and
-# {glue:text}`term_ratio:.1f` times the terms {glue:text}`per_term:.2f` times: the time grows
-# {glue:text}`linear:s` than in proportion.
-
-# %% [markdown]
-# ## Against PyMUST and FastSIMUS
-#
-# PyMUST was timed here as well, in the same run, on the same acquisition, but on two of the shots and
-# on a few thousand scatterers, and scaled up: its time is proportional to both. It ran on one thread,
-# its fastest way here. That counts the echoes alone; our time includes beamforming. FastSIMUS {cite:p}`fastsimus` is a rewrite
-# of SIMUS for JAX, also echoes alone.
-
-# %% tags=["hide-input"]
-archived, source = Path("archive/fastsimus.json"), "measured here"
-if fastsimus_seconds is None and archived.exists():
-    record = json.loads(archived.read_text())
-    share = frame_scatterers / record["scatterers"]
-    fastsimus_seconds = share * record["fastsimus_seconds_per_frame"]
-    source = f"archived {record['date']}, on {record['device']}, {record['threads']} threads"
-rows = {}
-for name, seconds, origin in (
-    ("PyMUST", pymust_seconds, "one thread, scaled from a subset"),
-    ("FastSIMUS", fastsimus_seconds, source),
-    ("fast operator", 1 / speed, "measured here"),
-):
-    if seconds is None:
-        rows[name] = {"how": "isn't installed"}
-        continue
-    whole = film * seconds
-    rows[name] = {
-        "s a frame": f"{seconds:,.0f}" if seconds > 10 else f"{seconds:.3f}",
-        "times ours": f"{seconds * speed:,.0f}",
-        "TAS-1K": f"{whole / years:.1f} years" if whole > years else f"{whole / 60:.0f} minutes",
-        "how": origin,
-    }
-table(rows, None)
-
-# %% tags=["remove-cell"]
-glue("ratio", pymust_seconds * speed)
-glue("core_ratio", pymust_seconds * speed / cores())
-glue("ratio_verdict", "met" if pymust_seconds * speed >= 1e5 else "missed")
-glue("film", film)
-glue("pymust_years", film * pymust_seconds / years)
-glue("our_minutes", film / speed / 60)
-
-# %% [markdown]
-# The ratio to PyMUST is {glue:text}`ratio:,.0f`, or {glue:text}`core_ratio:,.0f` core for core, as PyMUST had one; the goal of 100,000 is {glue:text}`ratio_verdict:s`. The paper's data set TAS-1K
-# {cite:p}`judge2026` has {glue:text}`film:,` frames. At the paper's five scatterers per square wavelength and our
-# sequence (the paper doesn't name its own), this machine would make them in {glue:text}`our_minutes:.0f` minutes, against
-# {glue:text}`pymust_years:.1f` years of one core with PyMUST. With fewer transmits, PyMUST's part shrinks in proportion and ours
-# hardly changes.
-#
-# FastSIMUS is younger than its rivals (an alpha release, LGPL-2.1) and works in JAX's single precision
-# unless told. It keeps every element and frequency, so it can do what our operator can't:
-# any geometry, without a calibration.
-#
 # ## Other acquisitions
 #
 # A calibration is made for any linear phased array and any sequence of the two kinds, and kept.
@@ -642,7 +490,6 @@ for name, other in others.items():
         **({} if away.all() else {"10-20 mm (%)": percent(*images, ~away)}),
         "beyond 20 mm (%)": percent(*images, away),
         "K, near to far": ", ".join(map(str, tool.rank)),
-        "ms a frame": milliseconds(tool, frame_scatterers, 5),
     }
 different = rows
 
@@ -670,8 +517,7 @@ themed(draw, "Four B-mode pictures of a phantom with cysts and point targets", k
 # %% tags=["hide-input"]
 table(
     different,
-    {name: "{:.2f}" for row in different.values() for name in row if "%" in name}
-    | {"ms a frame": "{:.0f}"},
+    {name: "{:.2f}" for row in different.values() for name in row if "%" in name},
 )
 
 # %% tags=["remove-cell"]
@@ -689,8 +535,8 @@ glue("lossy_verdict", "within" if beyond["0.5 dB/cm/MHz"] <= LIMITS["far"] else 
 # Over that range attenuation leaves {glue:text}`lossy:.2f` %, {glue:text}`lossy_verdict:s` the goal for the default
 # sequence; diverging waves {glue:text}`diverging:.2f` %, {glue:text}`diverging_verdict:s` it. The
 # point-spread function of compounded waves turns faster with angle than that of focused lines, and its side
-# lobes reach further: they take a finer calibration (the number of terms tells) and more time a frame, and the wider the sector and
-# the range, the more they leave.
+# lobes reach further: they take a finer calibration and more terms, which is more time a frame, and the wider the
+# sector and the range, the more they leave.
 #
 # ## What to distrust
 #
@@ -703,9 +549,6 @@ glue("lossy_verdict", "within" if beyond["0.5 dB/cm/MHz"] <= LIMITS["far"] else 
 #   as dense as its beams. A handful of lines or too coarse an array it refuses; curved arrays it doesn't know.
 # - **The error is measured where we looked**: random fields, single points, one cyst. It is relative to the local
 #   signal; far below a bright neighbour (under -50 dB) it may be all there is.
-# - **No GPU was measured.** On one, the same code runs with PyTorch's own non-uniform FFT; the tests run that path on
-#   a processor.
-# - **Times are this machine's**, taken while other work may have shared it.
 
 # %% tags=["remove-cell"]
 glue("r_min", 1e3 * acq.r_min)

@@ -17,7 +17,7 @@
 # *What the simulator's speckle is made of, how coarse it is, and how it fades when tissue moves.*
 #
 # Speckle is what a tracker follows, and its change is what the paper simulates. Here the operator of
-# {ref}`the page before <sec-simulator>` images random scatterers that are moved in known ways, and what
+# {ref}`the first page <sec-simulator>` images random scatterers that are moved in known ways, and what
 # comes out is compared with theory. All numbers were computed when the page was built.
 
 # %% tags=["parameters"]

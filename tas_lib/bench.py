@@ -63,6 +63,16 @@ def frames_per_second(
     return frames / (perf_counter() - start)
 
 
+def milliseconds_per_frame(operator: SectorOperator, count: int, repeats: int = 9) -> float:
+    """Median time of a frame of `count` scatterers on one thread [ms]."""
+    points, times = scatterers(operator.acq, count), []
+    for _ in range(repeats + 1):
+        start = perf_counter()
+        operator(*points)
+        times.append(1e3 * (perf_counter() - start))
+    return float(np.median(times[1:]))
+
+
 def parts_of_a_frame(operator: SectorOperator, count: int = 200_000, repeats: int = 10) -> dict:
     """Where the time of a frame goes, on one thread [s]: the median of `repeats` frames."""
     x, z, rc = scatterers(operator.acq, count)

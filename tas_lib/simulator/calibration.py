@@ -46,7 +46,7 @@ class Zone:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How fine the calibration is; "How accurate, how fast" varies tolerances and depths."""
+    """How fine the calibration is; "How accurate" varies tolerances and depths."""
 
     zones: tuple[Zone, ...] = (
         Zone(0.7, 46, 0.015),
