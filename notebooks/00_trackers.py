@@ -125,18 +125,26 @@ glue("sequences", card["sequences"])
 glue("steps", card["init"]["budget"]["steps"])
 glue("matching", card["init"]["budget"]["matching"])
 glue("steps_gpu", card["budget"]["steps"])
+short = {
+    TITLES[name]: f"{logs[name].step.max() - c['init']['budget']['steps']:,}"
+    for name, c in cards.items()
+    if c["step"] < c["budget"]["steps"]
+}
+glue("short", " and ".join(f"{name}'s after {step}" for name, step in short.items()) or "none")
 glue("batch", card["budget"]["batch"])
 glue("strategy", card["data"]["strategy"].upper())
 assert all(c["sequences"] == card["sequences"] for c in cards.values())
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left, the loss of each network, which is not of the same kind for all (mean of 200 steps); right, the mean trajectory error on virtual patients kept apart for validation.", "name": "fig-learning"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left, the loss of each network, which is not of the same kind for all (mean of 200 steps); right, the mean trajectory error on virtual patients kept apart for validation. Dashed: the second round begins, with harder data to learn from and to be judged by.", "name": "fig-learning"}}
 def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     for name, log in logs.items():
         left.plot(log.step, log.loss.rolling(10, min_periods=1).mean(), label=TITLES[name])
         judged = log.dropna(subset="validation_mte_mm")
         right.plot(judged.step, judged.validation_mte_mm, ".-")
+    for ax in left, right:
+        ax.axvline(card["init"]["budget"]["steps"], color="gray", ls="--", lw=0.8)
     left.set(xlabel="step", ylabel="loss", yscale="log")
     right.set(xlabel="step", ylabel="validation MTE (mm)", ylim=(0, None))
     left.legend()
@@ -166,7 +174,8 @@ pd.DataFrame(
 # %% [markdown]
 # Minutes are wall time until the weights that were kept, on machines that did other work as well. `tas weights card tasnet` shows all
 # that a file of weights says of itself. The rounds judge by different data sets of the same patients: in the second the
-# masks err as a segmentation's do.
+# masks err as a segmentation's do, and motion is less smooth. Second rounds that were cut off, since the GPU's time was over:
+# {glue:text}`short:s` of {glue:text}`steps_gpu:,` steps; the last weights that were judged before were kept.
 #
 # ## How far they err: virtual patients they never saw
 #
