@@ -100,18 +100,27 @@ $(HTML): _build/pages.key
 test: $(STAMP)
 	@$(PY) -m pytest -q
 
-# Equal budgets for all rows. What is in its folder is kept, so that a run goes on where it was stopped.
+# Equal budgets for all rows, and one start, from simple hearts, in the place of CoTracker's published
+# weights. What is in its folder is kept, so that a run goes on where it was stopped.
 TABLE1 := _build/table1/$(PROFILE)
-BUDGET_smoke  := --seeds 0
-BUDGET_laptop := --seeds 0,1 --steps 3000
-BUDGET_paper  := --seeds 0,1,2 --preset paper --device cuda
-PATIENTS_smoke := 1
-PATIENTS_laptop := 4
+SIZE   := $(subst laptop,paper,$(PROFILE))
+TEMPLATES_smoke  := 3
+TEMPLATES_laptop := 48
+TEMPLATES_paper  := 739
+START_paper   := --preset paper --device cuda
+STAGES_smoke  := --first 4 --seeds 0
+STAGES_laptop := --first 32 --seeds 0,1 --steps 2000
+STAGES_paper  := --first 242 --seeds 0,1,2 $(START_paper)
+PATIENTS_smoke  := --n 1
+PATIENTS_laptop := --n 4
 table1: $(STAMP)
-	@$(BIN)/tas refine --stages table1 --profile $(PROFILE) $(BUDGET_$(PROFILE)) --out $(TABLE1)
+	@$(BIN)/tas cohort templates --n $(TEMPLATES_$(PROFILE)) --profile $(SIZE) --out $(TABLE1)/templates
+	@$(BIN)/tas dataset --templates $(TABLE1)/templates --strategy burman --n 50 --out $(TABLE1)/burman
+	@$(BIN)/tas train tasnet --data $(TABLE1)/burman --profile $(PROFILE) $(START_$(PROFILE)) --out $(TABLE1)/start
+	@$(BIN)/tas refine --stages table1 --templates $(TABLE1)/templates --profile $(PROFILE) $(STAGES_$(PROFILE)) \
+	    --init $(TABLE1)/start/best.safetensors --out $(TABLE1)
 	@for cohort in sshf hunt; do \
-	    $(BIN)/tas cohort $$cohort --profile $(subst laptop,paper,$(PROFILE)) \
-	        $(addprefix --n ,$(PATIENTS_$(PROFILE))) --out $(TABLE1)/cohort-$$cohort && \
+	    $(BIN)/tas cohort $$cohort --profile $(SIZE) $(PATIENTS_$(PROFILE)) --out $(TABLE1)/cohort-$$cohort && \
 	    $(BIN)/tas evaluate $(TABLE1)/cohort-$$cohort --runs $(TABLE1) --out $(TABLE1)/table1_$$cohort.json \
 	        || exit; done
 	@cp $(TABLE1)/table1_*.json notebooks/archive/ && cp $(TABLE1)/motion.json notebooks/archive/refine.json

@@ -61,15 +61,17 @@ def refine(
     seeds: Sequence[int] = (0,),
     preset: str = "small",
     device: str = "cpu",
+    init: Path | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = True,
 ) -> tuple[list[Path], dict[str, str]]:
-    """Make a chain of data sets and train TAS-Net on each.
+    """Make a chain of data sets and train TAS-Net on each, every time from the weights `init`.
 
     templates: recordings (.nc); the first stage takes the first `first` of them alone (the paper:
     242 of 1,478). Networks of several seeds train side by side, a process each; the first seed's
-    makes the next stage's motion. What is there already is kept, and what was cut short goes on.
+    makes the next stage's motion. init: weights for `learning.learn`, by default new ones, drawn by
+    the seed. What is there already is kept, and what was cut short goes on.
     Returns the weights of the last stage, one file a seed, and what was left out in any stage with
     its reason. Raises InputError, also where a stage leaves out more than half of the templates.
     """
@@ -100,6 +102,7 @@ def refine(
             budget=budget,
             preset=preset,
             device=device,
+            init=init and init.resolve(),
             command=command,
         )
         side_by_side = min(workers or cores(), len(seeds))
@@ -113,12 +116,20 @@ def refine(
     return [weights[seed] for seed in seeds], left_out
 
 
-def _trained(seed: int, here: Path, budget: Budget, preset: str, device: str, command: str) -> Path:
+def _trained(
+    seed: int,
+    here: Path,
+    budget: Budget,
+    preset: str,
+    device: str,
+    init: Path | None,
+    command: str,
+) -> Path:
     """Train the network of a seed on the data of a stage -> its weights."""
     run = here / f"seed{seed}"
-    words = f"{command} --seeds {seed}"
+    words = f"{command} --seeds {seed}" + " --init FILE" * (init is not None)
     learn(
-        *("tasnet", here / "data", run, budget, preset, seed, device),
+        *("tasnet", here / "data", run, budget, preset, seed, device, init),
         command=words,
         progress=False,
     )

@@ -9,7 +9,7 @@ from test_dataset import quick  # noqa: F401
 from typer.testing import CliRunner
 
 from tas_lib import cli, farm, learning, recording, refinement
-from tas_lib.collection import MANIFEST
+from tas_lib.collection import MANIFEST, digest
 from tas_lib.dataset import templates_in
 from tas_lib.errors import InputError
 from tas_lib.mesh import folds
@@ -65,6 +65,14 @@ def test_what_is_there_is_kept_and_shared(templates, tmp_path):
     refine(templates, out, ("s1", "s1"), BUDGET, seeds=(0, 1), progress=False)
     assert before and all(path.stat().st_mtime_ns == at for path, at in before.items())
     assert (out / "s1" / "seed1" / "best.safetensors").is_file()
+
+
+def test_every_network_starts_from_the_weights_that_are_given(templates, tmp_path):
+    (start,), _ = refine(templates, tmp_path / "start", ("s1",), BUDGET, progress=False)
+    refine(templates, tmp_path / "then", ("s1", "s1"), BUDGET, init=start, progress=False)
+    for chain in ("s1", "s1-s1"):
+        card = weights.card(tmp_path / "then" / chain / "seed0" / "best.safetensors")
+        assert card["init"]["sha256"] == digest(start) and card["command"].endswith("--init FILE")
 
 
 def test_what_is_left_out_is_told_and_most_of_it_refused(templates, tmp_path):

@@ -55,6 +55,14 @@ def refine(
     seeds: Annotated[
         str, typer.Option(metavar="0,1", help="Of the networks of each stage; the first goes on.")
     ] = "0",
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights from which every network starts, as the paper's from CoTracker's; "
+            "random ones, if none are given.",
+        ),
+    ] = None,
     workers: Makers = None,
     scheduler: Scheduler = None,
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where networks learn.")] = "cpu",
@@ -73,6 +81,7 @@ def refine(
       tas refine --stages 'D2 S1>S2>S3' --templates camus --seeds 0,1,2
     """
     from tas_lib.cohorts import make_cohort
+    from tas_lib.collection import digest
     from tas_lib.dataset import templates_in
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
@@ -100,6 +109,7 @@ def refine(
             seeds=[int(seed) for seed in seeds.split(",")],
             preset=preset,
             device=device,
+            init=init,
             workers=workers,
             scheduler=scheduler,
             progress=not quiet,
@@ -111,8 +121,10 @@ def refine(
                 typer.echo(f"wrote {path}")
     words = f"--stages {shlex.quote(stages)} --profile {profile} --preset {preset} --seeds {seeds}"
     words += f" --steps {steps}" * (steps is not None) + f" --first {first}" * (first is not None)
+    words += " --init FILE" * (init is not None)
     with replacing(out / "motion.json") as temporary:
         made = {"command": f"tas refine {words}", **facts(device), "rows": list(rows.values())}
+        made["init_sha256"] = init and digest(init)
         temporary.write_text(json.dumps(made, indent=1))
     for name, reason in failed.items():
         typer.echo(f"left out {name}: {reason}", err=True)
