@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 profile = "laptop"
 seed = 0
-patients = 2  # made here, half a beat in two views of each
+cut_patients = 2  # made here, half a beat in two views of each
 
 # %% tags=["hide-input"]
 import json
@@ -66,7 +66,7 @@ counts(card)
 # made by commit {glue:text}`d0_commit` on {glue:text}`d0_date`. Patients are of one kind each; every one is filmed in two views.
 
 # %% tags=["hide-input"]
-summary(card).style.format("{:.1f}")
+summary(card).style.format("{:.2f}")
 
 # %% tags=["hide-input"]
 themed(lambda: draw(card), "Histograms of what the table above sums up, by view.")
@@ -111,9 +111,8 @@ table.style.hide()
 
 # %% [markdown]
 # {glue:text}`bench_device`, {glue:text}`bench_cores` cores, {glue:text}`bench_date`, commit {glue:text}`bench_commit`. A frame of
-# {glue:text}`many` videos takes {glue:text}`pace` times as long as one of {glue:text}`few`, since starting the processes is shared by
-# more of them; peak memory is at most {glue:text}`memory` times as high. The last column is the pace of each row at
-# the paper's number of frames.
+# {glue:text}`many` videos takes {glue:text}`pace` times as long as one of {glue:text}`few`; peak memory is at most {glue:text}`memory`
+# times as high. The last column is the pace of each row at the paper's number of frames.
 #
 # ## What a power cut does
 #
@@ -141,7 +140,9 @@ def kept(out):
 
 with TemporaryDirectory() as name:
     folder = Path(name)
-    make_cohort("templates", folder / "templates", patients, seed, progress=False, profile="smoke")
+    make_cohort(
+        "templates", folder / "templates", cut_patients, seed, progress=False, profile="smoke"
+    )
     words = ["dataset", "--templates", "templates", "--strategy", "s1", "--seed", seed]
     broken, whole = folder / "broken", folder / "whole"
     run = tas(*words, "--out", "broken", "--workers", 1)
@@ -164,7 +165,7 @@ with TemporaryDirectory() as name:
     frames = themed(
         lambda: pictures(whole, live, 4), "End-systolic frames with meshes.", kind="webp"
     )
-assert untouched == len(before) and equal == len(files) == 2 * patients
+assert untouched == len(before) and equal == len(files) == 2 * cut_patients
 
 # %% [markdown]
 # Nothing is lost, nothing made twice, and the numbers of all sequences are the same, whatever was killed and however many worked.

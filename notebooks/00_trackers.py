@@ -174,7 +174,7 @@ pd.DataFrame(
 # %% [markdown]
 # Minutes are wall time until the weights that were kept, on machines that did other work as well. `tas weights card tasnet` shows all
 # that a file of weights says of itself. The rounds judge by different data sets of the same patients: in the second the
-# masks err as a segmentation's do, and motion is less smooth. Second rounds that were cut off, since the GPU's time was over:
+# masks err as a segmentation's do, which is harder. Second rounds that were cut off, since the GPU's time was over:
 # {glue:text}`short:s` of {glue:text}`steps_gpu:,` steps; the last weights that were judged before were kept.
 #
 # ## How far they err: virtual patients they never saw
