@@ -14,7 +14,7 @@
 # (sec-data-set)=
 # # The training data
 #
-# *What the networks of this book learnt from, on virtual patients: how much of it there is, how it moves and fades, how long it takes to make, and that a power cut does it no harm.*
+# *What the networks of this book learnt from, on virtual patients: how much of it there is, how it moves and fades, how long it takes to make, and what happens when that is killed.*
 #
 # The paper's data set, TAS-1K, has 1,478 simulated videos with 69,535 frames, and is not public. Ours is made by two
 # commands, at any size ({doc}`/book/datasets`). Its templates are films of virtual patients, taken as the paper had to
@@ -42,17 +42,20 @@ from tas_lib.book import glue, provenance, themed
 from tas_lib.cohorts import make_cohort
 from tas_lib.collection import MANIFEST
 from tas_lib.datacard import counts, describe, draw, pictures, summary
+from tas_lib.trackers import registry, weights
 
 # %% [markdown]
 # ## Its card
 #
 # Every data set has one: `tas dataset describe DIR`. This is the archived card of the set from which the networks that
-# ship learnt.
+# ship learnt in the second round of their training ({ref}`sec-trackers`).
 
 # %% tags=["hide-input"]
 archive = json.loads(Path("archive/d0.json").read_text())
 made_with = archive["made_with"][-1]
 card = pd.DataFrame(archive["rows"])
+learnt = weights.card(registry.weights_of("tasnet"))
+assert archive["sha256"] == learnt["data"]["sha256"]
 glue("strategy", archive["strategy"].upper())
 glue("sequences", len(card))
 glue("frames", f"{card.frames.sum():,}")
@@ -63,7 +66,7 @@ counts(card)
 
 # %% [markdown]
 # Strategy {glue:text}`strategy`, {glue:text}`sequences` sequences, {glue:text}`frames` frames of {glue:text}`people` patients,
-# made by commit {glue:text}`d0_commit` on {glue:text}`d0_date`. Patients are of one kind each; every one is filmed in two views.
+# made by commit {glue:text}`d0_commit` on {glue:text}`d0_date`. Each patient has one pathology and is filmed in two views.
 
 # %% tags=["hide-input"]
 summary(card).style.format("{:.2f}")
@@ -114,16 +117,16 @@ table.style.hide()
 # {glue:text}`many` videos takes {glue:text}`pace` times as long as one of {glue:text}`few`; peak memory is at most {glue:text}`memory`
 # times as high. The last column is the pace of each row at the paper's number of frames.
 #
-# ## What a power cut does
+# ## What a kill does
 #
-# Here a data set is made by the command line and killed, as by a power cut, as soon as its first sequence is there; the same
+# Here a data set is made by the command line and killed as soon as its first sequence is there; the same
 # command then goes on. Beside it, two processes make the whole in one go.
 
 
 # %% tags=["hide-input"]
 def tas(*words):
-    """Start the command and say so."""
-    print("$ tas " + shlex.join(str(w).replace(str(folder) + "/", "") for w in words))
+    """Start the command and note it."""
+    transcript.append("$ tas " + shlex.join(map(str, words)))
     command = [sys.executable, "-m", "tas_lib.cli", *map(str, words)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
@@ -138,6 +141,7 @@ def kept(out):
     return [entry["file"] for entry in json.loads(path.read_text())["recordings"]]
 
 
+transcript = []
 with TemporaryDirectory() as name:
     folder = Path(name)
     make_cohort(
@@ -149,22 +153,25 @@ with TemporaryDirectory() as name:
     while not kept(broken) and run.poll() is None:
         time.sleep(0.05)
     run.send_signal(signal.SIGKILL)
-    run.wait()
+    assert run.wait() == -signal.SIGKILL
     run.stdout.close()
     before = {file: (broken / file).stat().st_mtime_ns for file in kept(broken)}
-    print(f"killed; the manifest lists {len(before)}: {', '.join(before)}")
-    print(tas(*words, "--out", "broken", "--workers", 1).communicate()[0].strip())
-    print(tas(*words, "--out", "whole", "--workers", 2).communicate()[0].strip())
+    transcript.append(f"killed; the manifest lists {len(before)}: {', '.join(before)}")
+    for out, workers in (("broken", 1), ("whole", 2)):
+        transcript.append(tas(*words, "--out", out, "--workers", workers).communicate()[0].strip())
     files = kept(broken)
     untouched = sum((broken / file).stat().st_mtime_ns == t for file, t in before.items())
     equal = sum(
         recording.open(broken / f).identical(recording.open(whole / f)) for f in kept(whole)
     )
-    print(f"{untouched} of {len(before)} files left as they were; {equal} of {len(files)} equal")
+    transcript.append(
+        f"{untouched} of {len(before)} files left as they were; {equal} of {len(files)} equal"
+    )
     live = describe(whole, 1, progress=False)
     frames = themed(
         lambda: pictures(whole, live, 4), "End-systolic frames with meshes.", kind="webp"
     )
+print("\n".join(transcript))
 assert untouched == len(before) and equal == len(files) == 2 * cut_patients
 
 # %% [markdown]

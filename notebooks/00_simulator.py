@@ -40,7 +40,7 @@ import pandas as pd
 from scipy.ndimage import uniform_filter
 
 from tas_lib.bench import exact_image, relative_error, scatterers
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.parallel import in_order, one_thread
 from tas_lib.simulator import (
     PROBES,
@@ -58,12 +58,6 @@ operator = SectorOperator(acq, progress=False)
 mm, degrees = 1e3 * acq.depth, np.degrees(acq.angle)
 far = acq.depth >= 20e-3
 LIMITS = {"near": 3.0, "far": 1.0}  # goals [%]: 10 to 20 mm, and beyond
-
-
-def table(rows, formats, **options):
-    """A table of the book from {row: {column: value}}."""
-    styled = pd.DataFrame(rows).T.infer_objects().style.format(formats, na_rep="", **options)
-    return styled.set_table_attributes('class="dataframe"')
 
 
 # %% tags=["remove-cell"]

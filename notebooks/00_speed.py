@@ -36,19 +36,13 @@ import numpy as np
 import pandas as pd
 
 from tas_lib import bench
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.parallel import cores
 from tas_lib.simulator import Acquisition, SectorOperator
 from tas_lib.simulator.calibration import Settings
 
 acq = Acquisition()
 operator = SectorOperator(acq, progress=False)
-
-
-def table(rows, formats, **options):
-    """A table of the book from {row: {column: value}}."""
-    styled = pd.DataFrame(rows).T.infer_objects().style.format(formats, na_rep="", **options)
-    return styled.set_table_attributes('class="dataframe"')
 
 
 # %% tags=["remove-cell"]
@@ -76,7 +70,7 @@ for factor in tolerances:
 cuts = pd.DataFrame(cuts).T.sort_index()
 
 # %% tags=["remove-cell"]
-years, hour = 365.25 * 24 * 3600, 3600
+years = 365.25 * 24 * 3600
 film = 69_535  # frames of TAS-1K, section IV of the paper
 glue("speed", speed)
 glue("speed_verdict", "met" if speed >= 25 else "missed")

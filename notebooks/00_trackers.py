@@ -118,36 +118,46 @@ golden.map("{:.0e}".format)
 
 # %% tags=["hide-input"]
 cards = {name: weights.card(registry.weights_of(name)) for name in TRAINED}
-logs = {name: pd.read_csv(registry.weights_of(name).with_suffix(".csv")) for name in TRAINED}
+logs = {
+    name: [pd.read_csv(registry.SHIPPED / f"{name}{end}.csv") for end in ("-init", "")]
+    for name in TRAINED
+}
 rounds = {name: (card["init"], card) for name, card in cards.items()}
 card = cards["tasnet"]
 glue("sequences", card["sequences"])
 glue("steps", card["init"]["budget"]["steps"])
 glue("matching", card["init"]["budget"]["matching"])
 glue("steps_gpu", card["budget"]["steps"])
-short = {
-    TITLES[name]: f"{logs[name].step.max() - c['init']['budget']['steps']:,}"
-    for name, c in cards.items()
-    if c["step"] < c["budget"]["steps"]
-}
-glue("short", " and ".join(f"{name}'s after {step}" for name, step in short.items()) or "none")
+ended = {TITLES[name]: logs[name][1].step.max() for name in TRAINED}
+short = [
+    f"{name}'s after {step:,} steps"
+    for name, step in ended.items()
+    if step < card["budget"]["steps"]
+]
+glue("short", " and ".join(short) or "none")
 glue("batch", card["budget"]["batch"])
 glue("strategy", card["data"]["strategy"].upper())
-assert all(c["sequences"] == card["sequences"] for c in cards.values())
+for c in cards.values():  # equal data, equal budgets
+    assert c["data"] == card["data"] and c["init"]["data"] == card["init"]["data"]
+    for a, b in ((c, card), (c["init"], card["init"])):
+        assert {**a["budget"], "rate": None} == {**b["budget"], "rate": None}
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Left, the loss of each network, which is not of the same kind for all (mean of 200 steps); right, the mean trajectory error on virtual patients kept apart for validation. Dashed: the second round begins, with harder data to learn from and to be judged by.", "name": "fig-learning"}}
 def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
-    for name, log in logs.items():
-        left.plot(log.step, log.loss.rolling(10, min_periods=1).mean(), label=TITLES[name])
-        judged = log.dropna(subset="validation_mte_mm")
-        right.plot(judged.step, judged.validation_mte_mm, ".-")
+    begin = card["init"]["budget"]["steps"]
+    for k, (name, both) in enumerate(logs.items()):
+        for log, start, label in zip(both, (0, begin), (TITLES[name], None), strict=True):
+            loss = log.loss.rolling(10, min_periods=1).mean()
+            left.plot(start + log.step, loss, color=f"C{k}", label=label)
+            judged = log.dropna(subset="validation_mte_mm")
+            right.plot(start + judged.step, judged.validation_mte_mm, ".-", color=f"C{k}")
     for ax in left, right:
-        ax.axvline(card["init"]["budget"]["steps"], color="gray", ls="--", lw=0.8)
+        ax.axvline(begin, color="gray", ls="--", lw=0.8)
     left.set(xlabel="step", ylabel="loss", yscale="log")
     right.set(xlabel="step", ylabel="validation MTE (mm)", ylim=(0, None))
-    left.legend()
+    figure.legend(loc="outside upper center", ncols=len(logs))
     return figure
 
 
@@ -157,7 +167,7 @@ themed(draw, "Loss and validation error of the networks that ship, during traini
 pd.DataFrame(
     {
         (TITLES[name], f"round {k}"): {
-            "steps": f"{c['budget']['steps']:,}",
+            "steps": f"{c['step']:,}",
             "clips a step": c["budget"].get("batch", 1),
             "minutes": f"{c['minutes']:.0f}",
             "where": c["device"],
@@ -172,10 +182,10 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# Minutes are wall time until the weights that were kept, on machines that did other work as well. `tas weights card tasnet` shows all
+# Steps and minutes (wall time) are those until the weights that were kept, the best ones that were judged, on machines that did other work as well. `tas weights card tasnet` shows all
 # that a file of weights says of itself. The rounds judge by different data sets of the same patients: in the second the
-# masks err as a segmentation's do, which is harder. Second rounds that were cut off, since the GPU's time was over:
-# {glue:text}`short:s` of {glue:text}`steps_gpu:,` steps; the last weights that were judged before were kept.
+# masks err as a segmentation's do, which is harder. Second rounds that ended early, before {glue:text}`steps_gpu:,` steps:
+# {glue:text}`short`.
 #
 # ## How far they err: virtual patients they never saw
 #

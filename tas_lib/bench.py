@@ -200,5 +200,5 @@ def peak_memory() -> float | None:
     import sys
 
     unit = 1 if sys.platform == "darwin" else 1024
-    people = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-    return max(resource.getrusage(who).ru_maxrss for who in people) * unit / 1e6
+    both = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return max(resource.getrusage(who).ru_maxrss for who in both) * unit / 1e6

@@ -15,6 +15,7 @@ from time import perf_counter
 
 from tas_lib.bench import peak_memory
 from tas_lib.dataset import make_dataset, templates_in
+from tas_lib.errors import InputError
 from tas_lib.parallel import cores
 from tas_lib.provenance import facts
 
@@ -47,6 +48,10 @@ def bench_dataset(
 
     paper_minutes: what as many frames as the paper has would take at that pace.
     """
+    found = len(templates_in(templates))
+    if found < max(counts):
+        remedy = "make more: `tas cohort templates`"
+        raise InputError(templates, "templates", f"are {found}; {max(counts)} are wanted", remedy)
     rows = []
     for strategy in STRATEGIES:
         for videos in counts:

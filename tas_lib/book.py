@@ -9,9 +9,11 @@ from html import escape
 from io import BytesIO
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from IPython.core.formatters import format_display_data
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 
 GLUE_PREFIX = "application/papermill.record/"  # where the book's {glue} role looks
 
@@ -87,6 +89,12 @@ def themed(draw: Callable[[], Figure], alt: str, *, kind: str = "svg", dpi: int 
             f'<img class="only-{theme}" alt="{escape(alt)}" src="data:{mime};base64,{data}">'
         )
     return HTML(f'<div class="themed">{"".join(images)}</div>')
+
+
+def table(rows: dict, formats: str | dict | None, **options: object) -> Styler:
+    """A table of the page from {row: {column: value}}; formats and options as `Styler.format`'s."""
+    styled = pd.DataFrame(rows).T.infer_objects().style.format(formats, na_rep="", **options)
+    return styled.set_table_attributes('class="dataframe"')
 
 
 def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:

@@ -249,8 +249,8 @@ def make_cohort(
     adds patients. The manifest has parameters and versions and, for every recording, file, sha256,
     patient, visit, view, seeds, number of its entry in `made_with` and truth (`TRUTH` at
     end-systole, GLS at its peak as well; fractions), also of more than n patients where the folder
-    holds them. workers: see `farm.each`; the same seed gives the same files with any number of
-    them. Raises InputError:
+    holds them. workers: see `farm.each`; the same seed gives the same files with any number.
+    Raises InputError:
     unknown name or profile, a folder that holds another cohort or cannot be written. Warns where
     other versions made a part of it.
     """
@@ -271,13 +271,19 @@ def make_cohort(
         "mix": cohort.mix,
     }
     made, folder = Collection(folder, identity), Path(folder).resolve()
-    total, missing = n * len(cohort.visits) * len(cohort.views), []
+    absent = {}
     for patient in range(1, n + 1):
         names = [_file(patient, *key) for key in product(cohort.visits, cohort.views)]
-        absent = {file for file in names if not made.has(file)}
-        all_of_them = cases(name, patient, seed) if absent else ()
-        missing += [case for case in all_of_them if case.file in absent]
-    done = total - len(missing)
+        absent[patient] = {file for file in names if not made.has(file)}
+    missing = (
+        case
+        for patient, files in absent.items()
+        if files
+        for case in cases(name, patient, seed)
+        if case.file in files
+    )
+    total = n * len(cohort.visits) * len(cohort.views)
+    done = total - sum(map(len, absent.values()))
     with tqdm(total=total, initial=done, desc=name, unit="recording", disable=not progress) as bar:
         for case, about in each(partial(_make, folder=folder, half=half), missing, workers):
             if isinstance(about, InputError):

@@ -49,7 +49,11 @@ def networks(folder: str | Path) -> dict[str, Path]:
     if not found:
         remedy = "run `tas train` or `tas refine`, or wait for their first validation"
         raise InputError(folder, "weights", "are not there", remedy)
-    return {path.parent.relative_to(folder).as_posix(): path for path in found}
+    where = folder.resolve()
+    return {
+        (path.parent.relative_to(folder).as_posix() if path.parent != folder else where.name): path
+        for path in found
+    }
 
 
 def compare(

@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from tas_lib.errors import InputError
@@ -20,7 +20,7 @@ Item, Result = TypeVar("Item"), TypeVar("Result")
 AHEAD = 2  # items a process that are sent out before they are needed
 PATIENCE = "20s"  # until a scheduler answers
 # Of a process. Dask's own also makes the C library give every large array back to the system at
-# once, which doubles the time of a simulation.
+# once, which slows simulations.
 ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
 
 
@@ -32,6 +32,9 @@ def each(
 ) -> Iterator[tuple[Item, Result | InputError]]:
     """Pairs (item, function(item) or the InputError that it raised), in the order of completion.
 
+    Items are taken as they are needed. Processes are spawned: a script that calls this guards its
+    own lines by `if __name__ == "__main__"`.
+
     workers: processes (all cores), each with one thread; one is this process itself. scheduler:
     address of a Dask scheduler whose workers, with one thread each, see the same files; they may
     come and go. Raises InputError where nobody answers there.
@@ -39,15 +42,17 @@ def each(
     workers = cores() if workers is None else workers
     if workers < 1:
         raise InputError("farm", "workers", f"are {workers}", "let at least one work")
-    items = list(items)
-    if not items or (scheduler is None and workers == 1):
-        for item in items:
+    waiting = iter(items)
+    first = list(islice(waiting, 1))
+    waiting = chain(first, waiting)
+    if not first or (scheduler is None and workers == 1):
+        for item in waiting:
             yield item, _tried(function, item)
         return
     from dask.distributed import KilledWorker, as_completed
 
     with _client(workers, scheduler) as client:
-        waiting, of = iter(items), {}
+        of = {}
 
         def sent():
             there = max(1, sum(client.nthreads().values()))

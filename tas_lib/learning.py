@@ -60,7 +60,7 @@ def learn(
         "pixel": PIXEL,
         "device": device,
     }
-    about |= {"sequences": len(learning), "data": _named(data), "patients": patients_in(data)}
+    about |= {"sequences": len(learning), "data": named(data), "patients": patients_in(data)}
     if init is not None:
         about["init"] = {"sha256": digest(Path(init)), **card(init)}
     with ranks.together(device) as place:
@@ -136,7 +136,7 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     )
 
 
-def _named(data: str | Path) -> dict:
+def named(data: str | Path) -> dict:
     """What the card of weights says of the data: its manifest, of the recordings a hash."""
     manifest = manifest_of(data, REMEDY)
     files = sorted((entry["file"], entry["sha256"]) for entry in manifest.pop("recordings"))

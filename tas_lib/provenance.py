@@ -38,7 +38,7 @@ def facts(device: str = "cpu") -> dict[str, str]:
 
 
 def _version(package: str) -> str:
-    """Training, say, does without the simulators' packages."""
+    """Its version, or "not installed": training does without the simulator's packages."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -35,6 +35,7 @@ from tas_lib.segmentation import coarse
 from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import Tracker, track
+from tas_lib.trackers.weights import begin_from
 from tas_lib.training import Budget
 
 CHAINS = {  # the rows of Table I
@@ -78,6 +79,8 @@ def refine(
     for strategy in stages:
         check_strategy(strategy)
     check_device(device)
+    if init is not None:
+        begin_from(registry.network("tasnet", preset), init)
     folder, weights, left_out = Path(folder), {}, {}
     who = {"workers": workers, "scheduler": scheduler, "progress": progress}
     for k, strategy in enumerate(stages):

@@ -101,11 +101,12 @@ def batch(
 ) -> Sample:
     """A clip of each, equal in frames, points and start, with a further first axis.
 
-    Smaller pictures get black margins on the right and below.
+    As long as the shortest sequence allows, whatever `clip.least` says, so that frames lie less far
+    apart than in single clips. Smaller pictures get black margins on the right and below.
     """
     frames = min(clip.frames, *(len(seq.video) for seq in sequences))
     equal = Clip(frames, min(clip.points, *(len(seq.grid) for seq in sequences)), frames)
-    samples = [draw(seq, equal, rng) for seq in sequences]
+    samples = [draw(seq, equal, rng, any_start=False) for seq in sequences]
     height, width = (max(s.video.shape[k] for s in samples) for k in (1, 2))
     films = [F.pad(v, (0, width - v.shape[2], 0, height - v.shape[1])) for v, *_ in samples]
     _, tracks, _, grid, correlation = zip(*samples, strict=True)

@@ -1,15 +1,16 @@
 """One loop that trains every network: one cycle of the learning rate, validation by MTE.
 
-    theta <- step(theta, grad loss(sample)),   sample = draw(sequence, generator of [seed, step])
+    theta <- step(theta, grad loss(samples)),   samples = draw(sequences, generator of [seed, step])
 
-The paper's steps are AdamW's, with the cycle, its rate, batches of one and 200,000 of them from
-published weights (section IV-C). Ours start from nothing: Muon (Jordan et al. 2024, as PyTorch has
-it) moves matrices, AdamW the rest, each small network at the best of two or three rates. Warm-up,
-weight decay and clipping are CoTracker's, and the weights that are kept have the least trajectory
-error, where the paper's have the least loss. What a step does depends on seed and step alone: on
-the CPU, with as many threads, a run that was killed goes on from its last checkpoint to the same
-bits. A folder holds `last.safetensors` (weights, moments and step), `best.safetensors` (the weights
-with the least validation error) and `log.csv`.
+A step sees one example, or a batch that goes through the network at once. The paper's steps are
+AdamW's, with the cycle, its rate, batches of one and 200,000 of them from published weights
+(section IV-C). Ours start from nothing: Muon (Jordan et al. 2024, as PyTorch has it) moves
+matrices, AdamW the rest, each small network at the best of two or three rates. Warm-up, weight
+decay and clipping are CoTracker's, and the weights that are kept have the least trajectory error,
+where the paper's have the least loss. What a step does depends on seed and step alone: on the CPU,
+with as many threads, a run that was killed goes on from its last checkpoint to the same bits. A
+folder holds `last.safetensors` (weights, moments and step), `best.safetensors` (the weights with
+the least validation error) and `log.csv`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import os
 import time
 from collections.abc import Sequence as Many
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ WARM_UP = 0.05  # share of the steps
 FIRST_RATE, LAST_RATE = 0.04, 1e-4  # of the highest
 MATRIX = 16  # rows and columns at least, of what Muon moves
 LOG_EVERY = 20
-DRAWING = {"cpu": 0, "cuda": 3}  # processes that draw examples while a step is made
+DRAWING = {"cpu": 0, "cuda": 3}  # processes that draw examples while a step is made, if any may
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"
 
 
@@ -118,7 +120,7 @@ def train(
             _Examples(training, budget, seed, network.start == "es"),
             batch_size=None,
             sampler=range(step, budget.steps),
-            num_workers=DRAWING[device.type],
+            num_workers=0 if current_process().daemon else DRAWING[device.type],
         )
         for chance, sample in examples:
             torch.manual_seed(chance)

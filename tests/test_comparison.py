@@ -139,4 +139,5 @@ def test_networks_are_named_by_their_folders(tmp_path):
         (tmp_path / name / "best.safetensors").touch()
     found = networks(tmp_path)
     assert found == {name: tmp_path / name / "best.safetensors" for name in found}
-    assert list(found) == ["s1-s2/seed1", "s1/seed0"]
+    assert found.keys() == {"s1/seed0", "s1-s2/seed1"}
+    assert networks(tmp_path / "s1" / "seed0").keys() == {"seed0"}

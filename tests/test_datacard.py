@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tas_lib import cli, datacard, recording
-from tas_lib.collection import MANIFEST
+from tas_lib.collection import MANIFEST, digest
 from tas_lib.datacard import MEASURED, counts, describe, draw, pictures, summary
 from tas_lib.errors import InputError
 
@@ -28,7 +28,7 @@ def folder(wall_clip, tmp_path):
             patient=f"p {k // 2}", view="A4C", pathology=pathology, ed_frame=0, cycle="ED to ED"
         )
         recording.save(ds, tmp_path / f"{k}.nc")
-        entries.append({"file": f"{k}.nc"})
+        entries.append({"file": f"{k}.nc", "sha256": digest(tmp_path / f"{k}.nc")})
     about = {"strategy": "s1", "seed": 0, "made_with": [{"commit": "abc"}], "recordings": entries}
     (tmp_path / MANIFEST).write_text(json.dumps(about))
     return tmp_path

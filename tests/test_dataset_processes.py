@@ -17,6 +17,7 @@ import xarray as xr
 from tas_lib import recording
 from tas_lib.bench_dataset import bench_dataset
 from tas_lib.collection import MANIFEST, digest
+from tas_lib.errors import InputError
 
 FILMS = 6
 
@@ -101,3 +102,8 @@ def test_data_sets_are_timed_each_in_its_own_process(templates):
         assert 1 < row["kb_per_frame"] < 150 and 100 < row["peak_mb"] < 4000
         expected = table["paper_frames"] * row["seconds"] / row["frames"] / 60
         assert row["paper_minutes"] == pytest.approx(expected)
+
+
+def test_too_few_templates_are_not_timed(templates):
+    with pytest.raises(InputError, match=f"templates: are {FILMS}; 10 are wanted; make more"):
+        bench_dataset(templates, (3, 10))

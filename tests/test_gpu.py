@@ -42,7 +42,7 @@ def test_networks_track_alike(data, name):
 
 
 @pytest.mark.parametrize("name", registry.NETWORKS)
-def test_a_batch_trains_and_goes_on_after_a_kill(data, tmp_path, name):
+def test_batches_train_and_a_finished_run_is_known(data, tmp_path, name):
     torch.manual_seed(0)
     network = registry.network(name).cuda()
     budget = Budget(4, Clip(6, 9), None, True, batch=2, validate_every=2, validation=1)

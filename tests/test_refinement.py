@@ -98,6 +98,8 @@ def test_bad_words_are_refused_before_anything_is_made(templates, tmp_path):
         refine(templates, tmp_path / "refined", ("s1", "s9"), BUDGET)
     with pytest.raises(InputError, match="device: tpu is not there"):
         refine(templates, tmp_path / "refined", ("s1",), BUDGET, device="tpu")
+    with pytest.raises(InputError, match="absent"):
+        refine(templates, tmp_path / "refined", ("s1",), BUDGET, init=tmp_path / "absent")
     assert not (tmp_path / "refined").exists()
 
 

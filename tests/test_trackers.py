@@ -115,7 +115,7 @@ def test_bad_input_is_refused_with_its_reason(clip, moving_clip, name):
 def test_in_a_still_film_nothing_moves(name):
     """A frame of the real clip, again and again, before trackers as they ship.
 
-    0.2 mm is the aim; the CoTracker that ships drifts from window to window and is allowed more.
+    0.2 mm is the aim; the CoTracker that ships drifts from window to window, by 0.6 mm in all.
     """
     limit = 0.8e-3 if name == "cotracker" else 0.2e-3
     beat, who = default_template(), registry.get(name)

@@ -240,8 +240,12 @@ def test_losses_are_defined_in_mixed_precision(data, name):
 
 def test_the_command_trains(folder, tmp_path):
     words = ["train", "myotracker", "--data", str(folder), "--out", str(tmp_path / "run")]
-    result = CliRunner().invoke(cli.app, [*words, "--profile", "smoke", "--steps", "2"])
+    more = ["--profile", "smoke", "--steps", "2", "--batch", "2", "--rate", "0.001"]
+    result = CliRunner().invoke(cli.app, [*words, *more])
     assert result.exit_code == 0, result.output
+    card = weights.card(tmp_path / "run" / "best.safetensors")
+    assert "--steps 2 --batch 2 --rate 0.001" in card["command"]
+    assert (card["budget"]["batch"], card["budget"]["rate"]) == (2, 0.001)
     assert "validation MTE" in result.stdout and "best.safetensors" in result.stdout
     result = CliRunner().invoke(cli.app, ["train", "raft", *words[2:]])
     assert result.exit_code == 2 and "'raft' is unknown; choose one of tasnet" in result.stderr
@@ -313,3 +317,10 @@ def test_batches_train(data, tmp_path):
     run(again, data, replace(BUDGET, batch=2))
     kept = [load_file(folder / "last.safetensors") for folder in (tmp_path, again)]
     assert all(torch.equal(value, kept[1][name]) for name, value in kept[0].items())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_examples_are_the_same_whoever_draws_them(data, tmp_path, monkeypatch):
+    best = run(tmp_path / "alone", data)
+    monkeypatch.setattr(training, "DRAWING", {"cpu": 2})
+    assert run(tmp_path / "helped", data) == best

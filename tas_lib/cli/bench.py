@@ -88,7 +88,10 @@ def dataset(
         typer.Option(metavar="DIR", help="Folder of recordings, as `tas cohort templates` makes."),
     ],
     n: Annotated[
-        list[int] | None, typer.Option("--n", min=2, metavar="N", help="Videos a run: 10 and 30.")
+        list[int] | None,
+        typer.Option(
+            "--n", min=1, metavar="N", help="Videos of a run; may come repeatedly. 10, 30."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,

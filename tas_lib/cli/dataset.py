@@ -91,6 +91,7 @@ def describe(
     from tas_lib.collection import manifest_of
     from tas_lib.datacard import MAKE, counts, draw, pictures, summary
     from tas_lib.datacard import describe as measured
+    from tas_lib.learning import named
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
 
@@ -99,7 +100,7 @@ def describe(
     known = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
     with replacing(folder / "card.json") as path:
         made = {"command": "tas dataset describe DIR", **known, **facts()}
-        made["made_with"] = manifest["made_with"]
+        made |= {key: named(folder)[key] for key in ("made_with", "sha256")}
         made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
         path.write_text(json.dumps(made, indent=1))
     known |= manifest["made_with"][-1]

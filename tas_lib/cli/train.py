@@ -40,7 +40,7 @@ def train(
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Examples a step, of which a GPU sees 16 at once."),
+        typer.Option(min=1, metavar="N", help="Examples a step, all seen at once; 16 suit a GPU."),
     ] = None,
     rate: Annotated[
         float | None,

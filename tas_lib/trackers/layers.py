@@ -151,15 +151,15 @@ def look_up(
     return torch.cat(dots, dim=-1)
 
 
-def _frame_by_frame(function: Callable[..., Tensor], *of: Tensor) -> Tensor:
+def _frame_by_frame(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     """What the function gives for each frame of some tensors (T, ...), stacked.
 
     What belongs to one frame fits a processor's cache, where this is several times faster than all
     frames at once; a GPU gets all at once.
     """
-    if of[0].device.type == "cpu":
-        return torch.stack([function(*frame) for frame in zip(*of, strict=True)])
-    return torch.vmap(function)(*of)
+    if tensors[0].device.type == "cpu":
+        return torch.stack([function(*frame) for frame in zip(*tensors, strict=True)])
+    return torch.vmap(function)(*tensors)
 
 
 def _around(maps: Tensor, points: Tensor, radius: int) -> tuple[Tensor, Tensor, Tensor]:
