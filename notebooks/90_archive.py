@@ -61,7 +61,8 @@ shown = "command", "seed", "sequences", "validation_mte_mm", "minutes", "commit"
 table = pd.DataFrame({name: {key: card[key] for key in shown} for name, card in cards.items()}).T
 table["validation_mte_mm"] = table.validation_mte_mm.map("{:.2f}".format)
 table["minutes"] = table.minutes.map("{:.0f}".format)
-table.rename(columns={"validation_mte_mm": "validation MTE (mm)"})
+table = table.rename(columns={"validation_mte_mm": "validation MTE (mm)"})
+table.style.set_properties(subset=["command"], **{"font-family": "monospace", "text-align": "left"})
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "90_archive")

@@ -76,11 +76,7 @@ def refine(
     Returns the weights of the last stage, one file a seed, and what was left out in any stage with
     its reason. Raises InputError, also where a stage leaves out more than half of the templates.
     """
-    for strategy in stages:
-        check_strategy(strategy)
-    check_device(device)
-    if init is not None:
-        begin_from(registry.network("tasnet", preset), init)
+    check(stages, preset, device, init)
     folder, weights, left_out = Path(folder), {}, {}
     who = {"workers": workers, "scheduler": scheduler, "progress": progress}
     for k, strategy in enumerate(stages):
@@ -117,6 +113,16 @@ def refine(
             if isinstance(error, InputError):
                 raise error
     return [weights[seed] for seed in seeds], left_out
+
+
+def check(stages: Sequence[str], preset: str, device: str, init: Path | None) -> None:
+    """Raises InputError where `refine` could not work with these."""
+    for strategy in stages:
+        check_strategy(strategy)
+    check_device(device)
+    network = registry.network("tasnet", preset)
+    if init is not None:
+        begin_from(network, init)
 
 
 def _trained(

@@ -186,3 +186,7 @@ def test_the_command_names_what_is_wrong(tmp_path):
     assert result.exit_code == 2 and "templates: there is no recording" in result.stderr
     result = CliRunner().invoke(cli.app, [*words, "--seeds", "a"])
     assert result.exit_code == 2 and "--seeds: are 'a'; give whole numbers" in result.stderr
+    words = ["refine", "--out", str(tmp_path / "other")]  # of templates that would be made first
+    result = CliRunner().invoke(cli.app, [*words, "--stages", "D9 S1"])
+    assert result.exit_code == 2 and "strategy: 'd9 s1' is unknown" in result.stderr
+    assert not (tmp_path / "other").exists()

@@ -85,7 +85,7 @@ def refine(
     from tas_lib.dataset import templates_in
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
-    from tas_lib.refinement import CHAINS, motions, refine
+    from tas_lib.refinement import CHAINS, check, motions, refine
     from tas_lib.training import profile as budget
 
     chains = list(CHAINS.values())
@@ -95,6 +95,8 @@ def refine(
     if not all(seed.isdecimal() for seed in seeds.split(",")):
         remedy = "give whole numbers with commas between them"
         raise InputError("refine", "--seeds", f"are {seeds!r}", remedy)
+    for chain in chains:
+        check(chain, preset, device, init)
     make_folder(out)
     if templates is None:
         templates, first = out / "templates", first or FIRST[profile]
