@@ -14,8 +14,7 @@ import psutil
 import pytest
 import xarray as xr
 
-from tas_lib import recording
-from tas_lib.bench_dataset import bench_dataset
+from tas_lib import bench_dataset, recording
 from tas_lib.collection import MANIFEST, digest
 from tas_lib.errors import InputError
 
@@ -92,18 +91,17 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(templates, whole, tmp_pat
 
 
 @pytest.mark.slow
-def test_data_sets_are_timed_each_in_its_own_process(templates):
-    table = bench_dataset(templates, (2, 3))
-    assert [(row["strategy"], row["videos"]) for row in table["rows"]] == [
-        (strategy, n) for strategy in ("s1", "s2", "s3") for n in (2, 3)
-    ]
-    for row in table["rows"]:
-        assert row["frames"] == 12 * row["videos"] and 0.5 < row["seconds"] < 300
-        assert 1 < row["kb_per_frame"] < 150 and 100 < row["peak_mb"] < 4000
-        expected = table["paper_frames"] * row["seconds"] / row["frames"] / 60
-        assert row["paper_minutes"] == pytest.approx(expected)
+def test_data_sets_are_timed_in_processes_of_their_own(templates, monkeypatch):
+    monkeypatch.setattr(bench_dataset, "STRATEGIES", ("s1",))
+    table = bench_dataset.bench_dataset(templates, (2,))
+    (row,) = table["rows"]
+    assert (row["strategy"], row["videos"], row["frames"]) == ("s1", 2, 24)
+    assert 0.5 < row["seconds"] < 300 and 1 < row["kb_per_frame"] < 150
+    assert 100 < row["peak_mb"] < 4000
+    expected = table["paper_frames"] * row["seconds"] / row["frames"] / 60
+    assert row["paper_minutes"] == pytest.approx(expected)
 
 
 def test_too_few_templates_are_not_timed(templates):
     with pytest.raises(InputError, match=f"templates: are {FILMS}; 10 are wanted; make more"):
-        bench_dataset(templates, (3, 10))
+        bench_dataset.bench_dataset(templates, (3, 10))
