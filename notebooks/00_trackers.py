@@ -249,7 +249,7 @@ glue("verdict", ", ".join(verdicts))
 
 # %% [markdown]
 # So TAS-Net's error is {glue:text}`verdict:s`. The goals that we set ourselves: {glue:text}`goals:s`
-# (TAS-Net: {glue:text}`gls_tasnet:.2f`). Speckle tracking keeps its mesh smooth and never folds; the networks have nothing of the kind. These networks were trained for the minutes told above, on films whose motion comes
+# (TAS-Net: {glue:text}`gls_tasnet:.2f`). Speckle tracking keeps its mesh smooth; the networks smooth nothing, and fold. These networks were trained for the minutes told above, on films whose motion comes
 # from coarse meshes; the refinement in stages, which the paper adds, is still to come.
 
 # %% tags=["hide-input"]

@@ -42,9 +42,8 @@ def learn(
 
     Initial weights, order and variation of the examples follow from `seed`; or the weights are at
     first those in the file `init`, see `weights.begin_from`, and encoders need no start of their
-    own. Under `torchrun` every process sees an
-    example a step; one learns the error, others infinity. The weights' card tells the `command`, if
-    there was one. Raises InputError.
+    own. Under `torchrun` every process sees a batch of its own a step; one learns the error, others
+    infinity. The weights' card tells the `command`, if there was one. Raises InputError.
     """
     check_device(device)
     torch.manual_seed(seed)

@@ -1,13 +1,9 @@
 """A small patient, written as the releases of CAMUS and TED lay them out."""
 
-import re
-
 import numpy as np
-import pytest
 import shapely
 import SimpleITK as sitk
 
-from tas_lib.errors import InputError
 from tas_lib.readers.sector import Sector
 
 COUNT, MM = 7, 0.75
@@ -71,11 +67,3 @@ def write_camus(folder, grey, labels, cfg=None, *, spacing=(MM, MM), view="4CH")
     if labels is not None:
         write_image(patient / f"{stem}_gt.nii.gz", labels, spacing)
     return write_cfg(patient / f"Info_{view}.cfg", cfg)
-
-
-def refuses(call, where, field, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert re.search(rf"{re.escape(where)}: {field}: .+; .+", message, re.DOTALL), message
-    assert all(word in message for word in words), message

@@ -6,7 +6,8 @@ import struct
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from camus_files import COUNT, DEPTH, MM, refuses, scene, write_camus, write_cfg, write_image
+from camus_files import COUNT, DEPTH, MM, scene, write_camus, write_cfg, write_image
+from refusals import refuses
 from typer.testing import CliRunner
 
 from tas_lib import cli, readers, recording

@@ -14,9 +14,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import pixel_array
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, UltrasoundMultiFrameImageStorage
+from refusals import refuses
 
 from tas_lib import movie, readers, recording
-from tas_lib.errors import InputError
 from tas_lib.readers import dicom, sector, video
 
 REGION = {
@@ -65,14 +65,6 @@ def write_video(path, frames, rate=25):
     return movie.write_movie(
         path, recording.new(frames / 255, np.arange(len(frames)) / rate, *axes)
     )
-
-
-def refuses(call, where, field, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert re.search(rf"{re.escape(where)}: {field}: .+; .+", message, re.DOTALL), message
-    assert all(word in message for word in words), message
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from camus_files import MM, refuses, scene, write_cfg, write_image
+from camus_files import MM, scene, write_cfg, write_image
+from refusals import refuses
 
 from tas_lib import readers
 from tas_lib.readers import ted

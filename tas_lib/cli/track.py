@@ -29,8 +29,8 @@ def track(
         str,
         typer.Option(
             metavar="NAME|FILE",
-            help="speckle (block matching), tasnet, cotracker or echotracker (whose weights "
-            "ship), or a file of weights that `tas train` wrote.",
+            help="speckle (block matching), tasnet, cotracker, myotracker or echotracker, whose "
+            "weights ship, or a file of weights that `tas train` wrote.",
         ),
     ] = "speckle",
     tolerance: Annotated[
