@@ -49,6 +49,9 @@ def refine(
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Of training, if not the profile's.")
     ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Examples a step; 16 suit a GPU.")
+    ] = None,
     preset: Annotated[
         str, typer.Option(metavar="small|paper", help="Size of the network.")
     ] = "small",
@@ -91,7 +94,7 @@ def refine(
     chains = list(CHAINS.values())
     if stages != "table1":
         chains = [CHAINS.get(stages) or tuple(stages.lower().split(","))]
-    chosen = budget(profile, steps=steps)
+    chosen = budget(profile, steps=steps, batch=batch)
     if not all(seed.isdecimal() for seed in seeds.split(",")):
         remedy = "give whole numbers with commas between them"
         raise InputError("refine", "--seeds", f"are {seeds!r}", remedy)
@@ -122,8 +125,9 @@ def refine(
             for path in weights:
                 typer.echo(f"wrote {path}")
     words = f"--stages {shlex.quote(stages)} --profile {profile} --preset {preset} --seeds {seeds}"
-    words += f" --steps {steps}" * (steps is not None) + f" --first {first}" * (first is not None)
-    words += " --init FILE" * (init is not None)
+    for name, value in {"steps": steps, "batch": batch, "first": first}.items():
+        words += f" --{name} {value}" * (value is not None)
+    words += " --init FILE" * (init is not None) + f" --device {device}"
     with replacing(out / "motion.json") as temporary:
         made = {"command": f"tas refine {words}", **facts(device), "rows": list(rows.values())}
         made["init_sha256"] = init and digest(init)
