@@ -1,38 +1,120 @@
-"""Two observers, one recording: how far apart a tracker ends from what either of them drew."""
+"""Designs of agreement (sections IV-A.2, V-D and V-E): the same strain, measured twice.
+
+Every observer draws the walls where he sees end-systole, a tracker does the rest; beside trackers
+stand PERFECT tracking of the same drawing, and the TRUTH. Two measurements that differ in one thing
+alone are a pair: in the tracker (against a reference), the observer (agreement, HUNT-A) or the
+visit (test-retest, SSHF and HUNT).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from tas_lib import recording
-from tas_lib.collection import manifest_of
+from tas_lib.bland_altman import by_patient
+from tas_lib.comparison import over, ready
 from tas_lib.errors import InputError
-from tas_lib.evaluation import evaluate
-from tas_lib.observers import observer
-from tas_lib.trackers.tracker import Tracker
+from tas_lib.observers import accepted, carried, observer
+from tas_lib.parallel import one_thread
+from tas_lib.recording import MESH_DIMS
+from tas_lib.strain import longitudinal_strain, segment_names
+from tas_lib.trackers.tracker import track
+
+PERFECT, TRUTH = "perfect tracking", "truth"
+GLOBAL = "global"  # among segments: the whole line
+APART = "tracker", "observer", "visit"
+KEYS = *APART, "patient", "pathology", "view", "segment"
 
 
-def agreement(folder: str | Path, tracker: Tracker, progress: bool = True) -> pd.DataFrame:
-    """Peak GLS (fractions) of a cohort's recordings from either observer's drawing, by file.
+def readings(
+    folder: str | Path,
+    trackers: Mapping[str, str | Path],
+    workers: int | None = None,
+    *,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Strain of a cohort's recordings from every observer's drawing by every tracker: a row each.
 
-    Columns: tracked_1, tracked_2, by the tracker; carried_1, carried_2, as perfect tracking of the
-    drawings would have it; true. Both start where the observer sees end-systole. Raises InputError
-    where the folder holds no cohort with two observers.
+    trackers: title -> what `registry.get` takes; PERFECT and TRUTH come on top. workers: see
+    `farm.each`. Columns: file, patient, pathology, view, visit, observer (from 1), tracker, gls
+    (peak), segments (six, at the end-systole that the observer sees), fractions; accepted (six
+    bool, `observers.accepted` of the drawing). Raises InputError, also where weights have seen one
+    of the patients.
     """
-    entries = manifest_of(folder, "make one: `tas cohort hunt-a`")["recordings"]
-    seeds = {entry["file"]: entry.get("observers", ()) for entry in entries}
-    if not seeds or any(len(pair) != 2 for pair in seeds.values()):
-        raise InputError(folder, "observers", "are not two", "take the cohort hunt-a")
-    rows = {}
-    for file, pair in tqdm(seeds.items(), "agreement", unit="recording", disable=not progress):
-        ds, row = recording.open(Path(folder) / file), {}
-        for k, seed in enumerate(pair, start=1):
-            reading = observer(ds, np.random.default_rng(seed))
-            found = evaluate(ds, tracker, reading)
-            row |= {f"tracked_{k}": found["gls"], f"carried_{k}": found["gls_true"]}
-        rows[file] = row | {"true": float(ds.gls_in_plane.min())}
-    return pd.DataFrame(rows).T
+    return over(_read, folder, trackers, workers, progress=progress)
+
+
+def _read(
+    entry: dict[str, Any], folder: Path, trackers: dict[str, str | Path]
+) -> list[dict[str, Any]]:
+    ds, rows = recording.open(folder / entry["file"]), []
+    ed, true_es = int(ds.attrs.get("ed_frame", 0)), int(ds.attrs["es_frame"])
+    about = {"file": entry["file"]}
+    about |= {name: ds.attrs[name] for name in ("patient", "pathology", "view", "visit")}
+    for k, seed in enumerate(entry["observers"], start=1):
+        drawn = observer(ds, np.random.default_rng(seed))
+        meshes = {PERFECT: carried(ds, drawn), TRUTH: ds.mesh.values}
+        seen = ds.assign(mesh=(MESH_DIMS, meshes[PERFECT])).assign_attrs(es_frame=drawn.es_frame)
+        for title, name in trackers.items():
+            follow = ready(name)
+            frame = drawn.es_frame if follow.start == "es" else 0
+            with one_thread():
+                tracked = track(ds, meshes[PERFECT][frame], follow, frame)
+            meshes[title] = tracked.tracks.values
+        kept = accepted(seen).tolist()
+        for title, mesh in meshes.items():
+            gls, segments = longitudinal_strain(mesh, ed)
+            es = true_es if title == TRUTH else drawn.es_frame
+            found = {"gls": float(gls.min()), "segments": segments[es].tolist(), "accepted": kept}
+            rows.append(about | {"observer": k, "tracker": title} | found)
+    return rows
+
+
+def strains(rows: pd.DataFrame) -> pd.DataFrame:
+    """`readings` with a row for each segment and one for GLOBAL: KEYS, strain [%], accepted."""
+    whole = rows.assign(segment=GLOBAL, strain=rows.gls, accepted=True)
+    parts = rows.assign(segment=rows.view.map(segment_names), strain=rows.segments)
+    parts = parts.explode(["segment", "strain", "accepted"])
+    table = pd.concat([whole, parts], ignore_index=True)[[*KEYS, "strain", "accepted"]]
+    return table.assign(
+        strain=100 * table.strain.astype(float), accepted=table.accepted.astype(bool)
+    )
+
+
+def pairs(table: pd.DataFrame, apart: str, first: object, second: object) -> pd.DataFrame:
+    """Of `strains`, those that differ in `apart` (one of APART) alone: all other KEYS, then the
+    strains first and second [%]. Segments that not both accept are left out. Raises InputError
+    where there is no pair.
+    """
+    keys = [key for key in KEYS if key != apart]
+    one, two = (
+        table[(table[apart] == which) & table.accepted].set_index(keys).strain
+        for which in (first, second)
+    )
+    joined = pd.concat({"first": one, "second": two}, axis=1, join="inner").reset_index()
+    if joined.empty:
+        problem = f"none are {first} and {second}"
+        raise InputError("agreement", apart, problem, f"choose of {list(table[apart].unique())}")
+    return joined
+
+
+def spread(paired: pd.DataFrame, by: str = "segment") -> pd.DataFrame:
+    """`bland_altman.by_patient` of `pairs`, first - second [points], for each value of a key.
+
+    Rows in the order in which they come; columns n and (bias, sd, absolute) x (value, low, high).
+    Raises InputError where a value has fewer than three pairs.
+    """
+    found = {}
+    for value, some in paired.groupby(by, sort=False):
+        numbers = by_patient(some["first"], some["second"], some.patient)
+        found[value] = {("n", ""): len(some)} | {
+            (name, end): getattr(number, end)
+            for name, number in numbers.items()
+            for end in number._fields
+        }
+    return pd.DataFrame(found).T

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from tas_lib.comparison import interval
@@ -69,22 +70,19 @@ def by_patient(
     """
     first, second = _pairs(first, second)
     difference = first - second
-    _, who = np.unique(np.asarray(patient), return_inverse=True)
-    groups = [difference[who == k] for k in range(who.max() + 1)]
-    numbers = {
-        "bias": np.mean,
-        "sd": lambda d: np.std(d, ddof=1),
-        "absolute": lambda d: np.abs(d).mean(),
-    }
-    index = np.arange(len(groups))
+    powers = np.stack([np.ones_like(difference), difference, difference**2, abs(difference)], -1)
+    sums = pd.DataFrame(powers).groupby(np.asarray(patient)).sum().to_numpy()
+
+    def numbers(drawn: np.ndarray) -> np.ndarray:
+        n, total, squares, absolute = drawn.sum(0)
+        spread = max(squares - total**2 / n, 0) / (n - 1)
+        return np.array([total / n, spread**0.5, absolute / n])
+
+    ends = interval(sums, numbers, seed)
+    ends = np.broadcast_to(np.reshape(ends, (2, -1)), (2, 3))  # one patient has no interval
     return {
-        name: Estimate(
-            float(number(difference)),
-            *interval(
-                index, lambda drawn, of=number: of(np.concatenate([groups[k] for k in drawn])), seed
-            ),
-        )
-        for name, number in numbers.items()
+        name: Estimate(*map(float, three))
+        for name, *three in zip(("bias", "sd", "absolute"), numbers(sums), *ends, strict=True)
     }
 
 

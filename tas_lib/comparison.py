@@ -23,6 +23,7 @@ from tas_lib.evaluation import evaluate
 from tas_lib.farm import each
 from tas_lib.parallel import one_thread
 from tas_lib.readers.ted import may_be_same
+from tas_lib.speckle import correlation, speckle_size
 from tas_lib.trackers import registry, weights
 from tas_lib.trackers.tracker import Tracker
 
@@ -66,52 +67,73 @@ def compare(
     """`evaluate` every tracker on every recording of a cohort's folder: a row each.
 
     trackers: title -> what `registry.get` takes; workers: see `farm.each`. Columns: file, patient,
-    view, pathology, tracker (its title) and those of `evaluate`, segment strains as lists of six.
-    Trackers start from the true mesh. Raises InputError, also where weights have seen one of the
-    patients.
+    view, pathology, speckle (its size at end-systole, axial and lateral [m]), tracker (its title)
+    and those of `evaluate`, arrays as lists.
+    Raises InputError, also where weights have seen one of the patients.
     """
-    manifest = cohort_in(folder)
-    for name in trackers.values():
-        if path := registry.weights_of(name):
-            check_unseen(path, manifest)
-    files = [entry["file"] for entry in manifest["recordings"]]
-    measure = partial(_rows, folder=Path(folder).resolve(), trackers=dict(trackers))
-    pairs = each(measure, files, workers)
-    rows = dict(tqdm(pairs, "evaluate", len(files), unit="recording", disable=not progress))
-    for error in rows.values():
-        if isinstance(error, InputError):
-            raise error
-    return pd.DataFrame([row for file in files for row in rows[file]])
+    return over(_rows, folder, trackers, workers, progress=progress)
 
 
-def _rows(file: str, folder: Path, trackers: dict[str, str | Path]) -> list[dict[str, Any]]:
-    ds, rows = recording.open(folder / file), []
-    about = {"file": file} | {name: ds.attrs[name] for name in KNOWN}
+def _rows(
+    entry: dict[str, Any], folder: Path, trackers: dict[str, str | Path]
+) -> list[dict[str, Any]]:
+    ds, rows = recording.open(folder / entry["file"]), []
+    ds["correlation"] = correlation(ds)
+    about = {"file": entry["file"]} | {name: ds.attrs[name] for name in KNOWN}
+    about["speckle"] = list(speckle_size(ds, int(ds.attrs["es_frame"])))
     for title, name in trackers.items():
         with one_thread():
-            found = evaluate(ds, _ready(name))
-        found |= {key: list(found[key]) for key in ("segments", "segments_true")}
-        rows.append(about | {"tracker": title} | found)
+            found = evaluate(ds, ready(name))
+        lists = {key: value.tolist() for key, value in found.items() if np.ndim(value)}
+        rows.append(about | {"tracker": title} | found | lists)
     return rows
 
 
+def over(
+    rows_of: Callable[..., list[dict[str, Any]]],
+    folder: str | Path,
+    trackers: Mapping[str, str | Path],
+    workers: int | None = None,
+    *,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Rows of `rows_of(entry, folder, trackers)` of all entries in a cohort's manifest, by file.
+
+    Raises InputError, also where weights have seen one of the patients.
+    """
+    manifest, rows = cohort_in(folder), {}
+    check_unseen(trackers, manifest)
+    entries = manifest["recordings"]
+    make = partial(rows_of, folder=Path(folder).resolve(), trackers=dict(trackers))
+    pairs = each(make, entries, workers)
+    for entry, found in tqdm(
+        pairs, manifest["cohort"], len(entries), unit="recording", disable=not progress
+    ):
+        if isinstance(found, InputError):
+            raise found
+        rows[entry["file"]] = found
+    return pd.DataFrame([row for file in sorted(rows) for row in rows[file]])
+
+
 @lru_cache(32)
-def _ready(name: str | Path) -> Tracker:
+def ready(name: str | Path) -> Tracker:
+    """`registry.get`, kept for the next recording."""
     return registry.get(name)
 
 
-def check_unseen(path: Path, cohort: dict[str, Any]) -> None:
+def check_unseen(trackers: Mapping[str, str | Path], cohort: dict[str, Any]) -> None:
     """Raises InputError where weights have seen a patient of a cohort with this manifest."""
     judged = {str(entry["patient"]) for entry in cohort["recordings"]}
-    card = weights.card(path)
-    if "data" in card and "patients" not in card:
-        problem = "are not named: nobody knows whether some are evaluated here"
-        raise InputError(path, "patients", problem, "train anew with this version")
-    learnt = weights.learnt_from(card)
-    seen = sorted(one for one in judged if any(may_be_same(one, other) for other in learnt))
-    if seen:
-        problem = f"learnt from {len(seen)} of those who are evaluated, {seen[0]} among them"
-        raise InputError(path, "patients", problem, "evaluate on others")
+    for path in filter(None, map(registry.weights_of, trackers.values())):
+        card = weights.card(path)
+        if "data" in card and "patients" not in card:
+            problem = "are not named: nobody knows whether some are evaluated here"
+            raise InputError(path, "patients", problem, "train anew with this version")
+        learnt = weights.learnt_from(card)
+        seen = sorted(one for one in judged if any(may_be_same(one, other) for other in learnt))
+        if seen:
+            problem = f"learnt from {len(seen)} of those who are evaluated, {seen[0]} among them"
+            raise InputError(path, "patients", problem, "evaluate on others")
 
 
 def by_patient(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -121,11 +143,11 @@ def by_patient(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def interval(
-    values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean, seed: int = 0
-) -> tuple[float, float]:
+    values: np.ndarray, statistic: Callable[[np.ndarray], Any] = np.mean, seed: int = 0
+) -> tuple[Any, Any]:
     """95 % bootstrap interval (percentiles) of a statistic of patients' values (P, ...).
 
-    NaN where there is one patient.
+    The statistic is a number or an array (k,), and so are the ends. NaN where there is one patient.
     """
     if len(values) < 2:
         return np.nan, np.nan
@@ -137,4 +159,4 @@ def interval(
         method="percentile",
         rng=seed,
     )
-    return tuple(map(float, found.confidence_interval))
+    return tuple(found.confidence_interval)

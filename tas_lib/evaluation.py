@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from tas_lib.mesh import folds
-from tas_lib.observers import Reading, carried
-from tas_lib.strain import longitudinal_strain
+from tas_lib.strain import longitudinal_strain, segment_of
 from tas_lib.trackers.tracker import Tracker, track
 
 PICTURE = 256  # pixels a side, to which both axes are scaled
 WITHIN = 1, 2, 4, 8, 16  # of those
 VISIBLE = 0.5  # least visibility of a point that counts as seen
+BINS = 10  # of visibility
 
 
 def tap(
@@ -44,31 +45,38 @@ def tap(
     }
 
 
-def evaluate(recording: xr.Dataset, tracker: Tracker, reading: Reading | None = None) -> dict:
-    """Errors of a tracker on a recording with its true `mesh`, started from it or from a reading.
+def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
+    """Errors of a tracker on a recording with its true `mesh`, from which it starts.
 
-    A reading's truth is where perfect tracking would have carried its mesh (`observers.carried`);
-    its end-systole counts. mte [m]: mean distance of all points from where they truly are, over all
-    frames (section IV-D.1). median [m]: median over time, mean over points. delta_average, jaccard:
-    `tap`. gls, gls_true: peak global longitudinal strain of the middle line in the image, since
-    end-diastole; segments, segments_true (6,): end-systolic strain of the segments. folds:
-    triangles turned over, in the worst frame. closure [m]: of a whole beat, mean distance of points
-    at its end from its start; else NaN. seconds: for all of it.
+    mte [m]: mean distance of all points from where they truly are, over all frames (section
+    IV-D.1). median [m]: median over time, mean over points. delta_average, jaccard: `tap`. gls,
+    gls_true: peak global longitudinal strain of the middle line in the image, since end-diastole.
+    folds: triangles turned over, in the worst frame. closure [m]: of a whole beat, mean distance of
+    points at its end from its start; else NaN. seconds: for all of it.
+
+    Of the segments (6,): segments, segments_true, end-systolic strain; errors [m], mte; visibility
+    and correlation, means over their points in all frames but the given one and end-systole, of
+    what the tracker says and of the speckle, as far as the recording has it; else NaN. calibration
+    (2, BINS): `tally` of these.
     """
-    truth = recording.mesh.values if reading is None else carried(recording, reading)
-    es = int(recording.attrs["es_frame"]) if reading is None else reading.es_frame
-    ed = int(recording.attrs.get("ed_frame", 0))
+    truth = recording.mesh.values
+    es, ed = int(recording.attrs["es_frame"]), int(recording.attrs.get("ed_frame", 0))
     frame = es if tracker.start == "es" else 0
     start = perf_counter()
     tracked = track(recording, truth[frame], tracker, frame)
     found, seconds = tracked.tracks.values, perf_counter() - start
-    visible = tracked.visibility.values > VISIBLE if "visibility" in tracked else None
+    visibility, correlation = (
+        ds[name].values if name in ds else np.full(truth.shape[:3], np.nan)
+        for ds, name in ((tracked, "visibility"), (recording, "correlation"))
+    )
+    visible = visibility > VISIBLE if "visibility" in tracked else None
     extent = [recording.sizes[a] * float(recording[a][1] - recording[a][0]) for a in ("x", "z")]
     whole = recording.attrs.get("cycle") == "ED to ED"
     distance = np.linalg.norm(found - truth, axis=-1)
     (gls, segments), (gls_true, segments_true) = (
         longitudinal_strain(m, ed) for m in (found, truth)
     )
+    seen, speckle = (np.delete(values, [frame, es], 0) for values in (visibility, correlation))
     return {
         "mte": float(distance.mean()),
         "median": float(np.median(distance, axis=0).mean()),
@@ -77,9 +85,28 @@ def evaluate(recording: xr.Dataset, tracker: Tracker, reading: Reading | None = 
         "gls_true": float(gls_true.min()),
         "segments": segments[es],
         "segments_true": segments_true[es],
+        "errors": _by_segment(distance),
+        "visibility": _by_segment(seen),
+        "correlation": _by_segment(speckle),
+        "calibration": tally(seen, speckle),
         "folds": int(folds(found).max()),
         "closure": float(np.linalg.norm(found[-1] - found[ed], axis=-1).mean())
         if whole
         else np.nan,
         "seconds": seconds,
     }
+
+
+def _by_segment(values: np.ndarray) -> np.ndarray:
+    """Means (6,) of values (T, l, r)."""
+    segment = segment_of(values.shape[1])
+    return np.array([values[:, segment == k].mean() for k in range(6)])
+
+
+def tally(visibility: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """Points by visibility, in BINS equal parts of 0 to 1: their number, and the sum of their
+    correlation (2, BINS). NaN counts nowhere.
+    """
+    known = np.isfinite(visibility) & np.isfinite(correlation)
+    part = np.minimum(visibility[known] * BINS, BINS - 1).astype(int)
+    return np.stack([np.bincount(part, w, BINS) for w in (None, correlation[known])])

@@ -19,6 +19,7 @@ from tas_lib.errors import InputError
 from tas_lib.mesh import centreline, mesh_from_walls
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.speckle import correlation
+from tas_lib.strain import segment_of
 from tas_lib.tissue import random_field
 
 HINGE = 4.5e-3  # SD of either end of the wall, along it; what hides the annulus is depth [m]
@@ -123,5 +124,5 @@ def accepted(recording: xr.Dataset) -> np.ndarray:
     few = recording.isel(time=near).assign_attrs(es_frame=es - near[0])
     curves = np.delete(correlation(few).values, es - near[0], axis=0)
     lost = curves.mean(axis=0) < LOST
-    segment = np.minimum(np.arange(len(lost)) * 6 // (len(lost) - 1), 5)
+    segment = segment_of(len(lost))
     return np.array([lost[segment == k].mean() <= SHARE for k in range(6)])

@@ -21,6 +21,11 @@ def segment_names(view: str | None) -> list[str]:
     return [f"{level} {left}" for level in LEVELS] + [f"{level} {right}" for level in LEVELS[::-1]]
 
 
+def segment_of(nodes: int) -> np.ndarray:
+    """Which of the six segments each node (nodes,) is in, if they lie at equal arc lengths."""
+    return np.minimum(np.arange(nodes) * 6 // (nodes - 1), 5)
+
+
 def segment_lengths(line: np.ndarray, ed_frame: int = 0) -> np.ndarray:
     """Lengths (time, 6) [m] of the segments of a line (time, l, 2 or 3) [m], apex in its middle."""
     steps = np.linalg.norm(np.diff(line, axis=1), axis=-1)

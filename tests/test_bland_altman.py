@@ -24,6 +24,24 @@ def test_known_differences_are_found(rng):
     assert found.absolute == pytest.approx(normal.expect(np.abs), rel=0.03)
 
 
+def test_peak_flow_by_two_meters():
+    """Bland and Altman's own example (Lancet 1986, DOI 10.1016/S0140-6736(86)90837-8), first of two
+    readings in l/min: bias -2.1 (-22.0 to 17.8), SD 38.8, limits -79.7 and 75.5 at two SDs.
+    """
+    large = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
+    mini = [512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451]
+    found = agreement(large, mini)
+    assert found.bias == pytest.approx((-2.1, -22.0, 17.8), abs=0.06)
+    assert found.sd.value == pytest.approx(38.8, abs=0.05)
+    two = 2 / LIMIT
+    assert found.bias.value + two * (found.lower.value - found.bias.value) == pytest.approx(
+        -79.7, abs=0.1
+    )
+    assert found.bias.value + two * (found.upper.value - found.bias.value) == pytest.approx(
+        75.5, abs=0.1
+    )
+
+
 def test_a_bias_that_grows_is_told_by_its_slope(rng):
     truth = rng.normal(-18, 4, 400)
     steady = agreement(truth + rng.normal(0, 1, 400), truth + rng.normal(0, 1, 400))

@@ -1,6 +1,7 @@
 """Trackers side by side: whose errors are known, and intervals that theory gives."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,11 @@ import torch
 from test_evaluation import SHIFTS, Knowing
 from typer.testing import CliRunner
 
-from tas_lib import cli, comparison, recording
+from tas_lib import archive, cli, cohorts, comparison, recording
 from tas_lib.collection import MANIFEST
 from tas_lib.comparison import by_patient, compare, interval, networks
 from tas_lib.errors import InputError
+from tas_lib.evaluation import BINS
 from tas_lib.trackers import registry, weights
 
 KNOWING = {"a": Knowing(), "b": Knowing(error=(3e-3, 4e-3))}
@@ -22,7 +24,7 @@ TRACKERS = {"right": "a", "wrong": "b"}
 @pytest.fixture
 def folder(moving_clip, tmp_path, monkeypatch):
     """A cohort of three recordings of two patients; two trackers a and b that know the motion."""
-    comparison._ready.cache_clear()
+    comparison.ready.cache_clear()
     monkeypatch.setattr(registry, "get", lambda name: KNOWING.get(name, KNOWING["a"]))
     monkeypatch.setattr(registry, "weights_of", lambda name: None if name in KNOWING else name)
     entries = []
@@ -124,11 +126,39 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     again = CliRunner().invoke(cli.app, [*words, "--tracker", "b", "--out", "x.json"])
     assert again.exit_code == 2 and "--tracker: b comes twice" in again.stderr
     made = json.loads((tmp_path / "out.json").read_text())
-    assert made["cohort"] == "hunt" and len(made["rows"]) == 6
-    assert {row["tracker"] for row in made["rows"]} == {"best one", "b"}
+    rows, about = archive.read(tmp_path / "out.json")
+    assert made["cohort"] == "hunt" and len(rows) == 6 and about["seed"] == 0
+    assert {*rows.tracker} == {"best one", "b"}
     assert "--tracker 'best one=a' --tracker b" in made["command"]
     assert {"commit", "date", "device", "weights_sha256"} <= made.keys()
-    assert made["rows"][0]["closure"] is None  # half a beat has none
+    assert rows.closure.isna().all()  # half a beat has none
+    assert np.shape(rows.calibration[0]) == (2, BINS) and len(rows.segments[0]) == 6
+    printed = CliRunner().invoke(cli.app, [*words, "--json", "--quiet"])
+    assert json.loads(printed.stdout)["rows"]["mte"] == made["rows"]["mte"]
+
+
+def test_the_command_makes_the_cohort_that_it_is_asked_for(moving_clip, tmp_path, monkeypatch):
+    def make(name, place, n, seed, workers, progress, profile):
+        ds = moving_clip(SHIFTS).assign_attrs(patient=f"{name} {seed}-1", pathology=profile)
+        recording.save(ds, Path(place) / "a.nc")
+        about = {"cohort": name, "seed": seed, "recordings": [{"file": "a.nc", "patient": "1"}]}
+        (Path(place) / MANIFEST).write_text(json.dumps(about))
+
+    monkeypatch.setattr(cohorts, "make_cohort", make)
+    monkeypatch.setattr(registry, "get", lambda name: KNOWING["a"])
+    words = ["evaluate", "--cohort", "hunt", "--tracker", "speckle", "--profile", "smoke", "--json"]
+    result = CliRunner().invoke(cli.app, [*words, "--workers", "1", "--quiet"])
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    assert made["rows"]["patient"] == ["hunt 0-1"] and made["rows"]["pathology"] == ["smoke"]
+    assert made["command"] == (
+        "tas evaluate --cohort hunt --profile smoke --seed 0 --tracker speckle --out FILE"
+    )
+    kept = [*words, "--workers", "1", "--out", str(tmp_path / "out.json"), str(tmp_path)]
+    assert CliRunner().invoke(cli.app, kept).exit_code == 0
+    assert (tmp_path / "a.nc").is_file() and (tmp_path / "out.json").is_file()
+    neither = CliRunner().invoke(cli.app, ["evaluate", "--tracker", "speckle"])
+    assert neither.exit_code == 2 and "DIR: is missing" in neither.stderr
 
 
 def test_networks_are_named_by_their_folders(tmp_path):

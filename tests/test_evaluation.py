@@ -1,17 +1,10 @@
-"""Errors against the truth: a tracker that knows the motion has none, and two observers agree."""
-
-import json
+"""Errors against the truth: a tracker that knows the motion has none."""
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from tas_lib import agreement, cli, recording
-from tas_lib.collection import MANIFEST
-from tas_lib.errors import InputError
-from tas_lib.evaluation import evaluate, tap
-from tas_lib.observers import observer
-from tas_lib.trackers import registry
+from tas_lib.evaluation import BINS, evaluate, tally, tap
+from tas_lib.strain import segment_of
 
 SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 
@@ -70,48 +63,29 @@ def test_half_a_beat_need_not_close(clip):
     assert np.isnan(evaluate(clip.assign_attrs(cycle="ED to ES"), Knowing())["closure"])
 
 
-def test_a_reading_is_judged_by_where_its_own_mesh_would_go(clip):
-    reading = observer(clip, np.random.default_rng(1))
-    assert np.abs(reading.mesh - clip.mesh.values[reading.frame]).max() > 0.5e-3
-    found = evaluate(clip, Knowing(), reading)
-    assert found["mte"] < 1e-6 and found["gls"] == pytest.approx(found["gls_true"], abs=1e-6)
+class Seeing(Knowing):
+    """Also says how far apart the mesh's nodes are seen: those of segment k by (k + 0.5) / 6."""
+
+    def follow(self, canvas, mesh, frame, progress=False):
+        tracks, _ = super().follow(canvas, mesh, frame)
+        seen = (segment_of(mesh.shape[0]) + 0.5) / 6
+        return tracks, np.broadcast_to(seen[:, None], tracks.shape[:3])
 
 
-@pytest.fixture
-def folder(clip, tmp_path):
-    """A cohort of two recordings that two observers see."""
-    ds = clip.assign(gls_in_plane=("time", np.zeros(9)))
-    for name in ("a.nc", "b.nc"):
-        recording.save(ds, tmp_path / name)
-    entries = [{"file": "a.nc", "observers": [1, 2]}, {"file": "b.nc", "observers": [3, 4]}]
-    about = {"cohort": "hunt-a", "seed": 0, "recordings": entries}
-    (tmp_path / MANIFEST).write_text(json.dumps(about))
-    return tmp_path
+def test_segments_have_errors_visibility_and_correlation(clip):
+    found = evaluate(clip, Seeing(error=(3e-3, 4e-3)))
+    np.testing.assert_allclose(found["errors"], 8 / 9 * 5e-3)
+    np.testing.assert_allclose(found["visibility"], (np.arange(6) + 0.5) / 6)
+    np.testing.assert_allclose(found["correlation"], 1)
+    number, total = found["calibration"]
+    assert number.sum() == total.sum() == 8 * clip.mesh[0, :, :, 0].size  # ES alone is left out
+    assert (number > 0).sum() == 6
+    unknown = evaluate(clip.drop_vars("correlation"), Knowing())
+    assert np.isnan([*unknown["visibility"], *unknown["correlation"]]).all()
+    assert not unknown["calibration"].any()
 
 
-def test_observers_are_as_far_apart_as_their_drawings_where_tracking_is_perfect(folder):
-    table = agreement.agreement(folder, Knowing(), progress=False)
-    assert list(table.index) == ["a.nc", "b.nc"] and (table.true == 0).all()
-    for k in (1, 2):
-        np.testing.assert_allclose(table[f"tracked_{k}"], table[f"carried_{k}"], atol=1e-6)
-
-
-def test_agreement_needs_two_observers(folder):
-    about = json.loads((folder / MANIFEST).read_text())
-    about["recordings"][0]["observers"] = [1]
-    (folder / MANIFEST).write_text(json.dumps(about))
-    with pytest.raises(InputError, match="observers: are not two; take the cohort hunt-a"):
-        agreement.agreement(folder, Knowing())
-    with pytest.raises(InputError, match="no manifest of recordings"):
-        agreement.agreement(folder / "absent", Knowing())
-
-
-def test_the_command_writes_what_it_prints(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "get", lambda name: Knowing())
-    words = ["agreement", str(folder), "--out", str(tmp_path / "out.json")]
-    result = CliRunner().invoke(cli.app, words)
-    assert result.exit_code == 0, result.output
-    made = json.loads((tmp_path / "out.json").read_text())
-    assert made["cohort"] == "hunt-a" and {"commit", "date", "device"} <= made.keys()
-    apart = [abs(row["tracked_1"] - row["tracked_2"]) for row in made["recordings"].values()]
-    assert f"difference {100 * np.mean(apart):.2f} points" in result.stdout
+def test_a_tally_counts_by_visibility():
+    number, total = tally(np.array([0, 0.05, 0.95, 1, np.nan]), np.array([0.1, 0.2, 0.8, 0.9, 1]))
+    np.testing.assert_allclose(number, [2, *[0] * (BINS - 2), 2])
+    np.testing.assert_allclose(total, [0.3, *[0] * (BINS - 2), 1.7])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tas_lib.strain import longitudinal_strain, peaks, segment_names
+from tas_lib.mesh import centreline
+from tas_lib.strain import longitudinal_strain, peaks, segment_lengths, segment_names, segment_of
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,16 @@ def test_segments_are_made_of_tissue(wall):
     np.testing.assert_allclose(segments[1, 2:], 0, atol=1e-9)
     assert gls[1] == pytest.approx(-0.25 * third / 0.1)
     assert segment_names("A4C")[0] == "basal inferoseptal" and len(segment_names(None)) == 6
+
+
+def test_nodes_lie_in_the_segments_whose_lengths_are_measured(wall):
+    """The steps between nodes of one segment make up its length, but for parts of two steps."""
+    steps = np.linalg.norm(np.diff(centreline(wall), axis=0), axis=1)
+    of = segment_of(36)
+    assert [*of] == sorted(of) and np.bincount(of).tolist() == [6] * 6
+    found = segment_lengths(centreline(wall)[None])[0]
+    summed = np.bincount((of[:-1] + of[1:]) // 2, steps)
+    np.testing.assert_allclose(summed, found, atol=steps.max())
 
 
 def test_peaks_are_told_with_their_timing():

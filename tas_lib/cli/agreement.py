@@ -1,56 +1,56 @@
-"""`tas agreement`: a tracker before the drawings of two observers."""
+"""`tas agreement`: trackers before what observers drew."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Numbers, Quiet, app
+from tas_lib.cli.frame import Makers, Numbers, Quiet, Runs, Trackers, app, archived, titled
 
 
 @app.command()
 def agreement(
     cohort: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder that `tas cohort hunt-a` made.")
+        Path, typer.Argument(metavar="DIR", help="Folder of recordings that `tas cohort` made.")
     ],
     out: Numbers,
-    tracker: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="As in `tas track`.")
-    ] = "speckle",
+    tracker: Trackers = None,
+    runs: Runs = None,
+    workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure by how much peak GLS differs between two observers of the same recordings.
+    """Measure how far strain differs between observers, between visits, and from the truth.
 
-    Each draws the walls in the frame of end-systole, as seen by them; the tracker does the rest.
-    Beside it the difference that perfect tracking of the drawings would leave.
+    Every observer of a recording draws the walls in the frame of end-systole, as seen by them; the
+    tracker does the rest. Beside trackers, perfect tracking of the same drawings. Prints mean
+    absolute difference and SD of peak GLS, in points; the file also has the segments.
 
     \b
     Example:
       tas cohort hunt-a --n 8 --profile paper --out hunt-a
-      tas agreement hunt-a --out agreement.json
+      tas agreement hunt-a --tracker speckle --tracker tasnet --out agreement.json
     """
-    from tas_lib.agreement import agreement as measure
-    from tas_lib.comparison import check_unseen, cohort_in
-    from tas_lib.provenance import facts
+    from tas_lib.agreement import GLOBAL, PERFECT, TRUTH, pairs, readings, strains
     from tas_lib.recording import replacing
-    from tas_lib.trackers import registry
 
-    follow, manifest = registry.get(tracker), cohort_in(cohort)
-    if path := registry.weights_of(tracker):
-        check_unseen(path, manifest)
+    named, words = titled(tracker, runs)
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
-        table = measure(cohort, follow, progress=not quiet)
-        known = {key: manifest[key] for key in ("cohort", "seed")}
-        command = f"tas agreement DIR --tracker {tracker} --out FILE"
-        made = {"command": command, **known, **facts(), "recordings": table.to_dict("index")}
-        temporary.write_text(json.dumps(made, indent=1))
+        rows = readings(cohort, named, workers, progress=not quiet)
+        command = f"tas agreement DIR {words} --out FILE"
+        temporary.write_text(archived(rows, cohort, named, command))
     if quiet:
         return
-    for who in ("tracked", "carried"):
-        apart = 100 * (table[f"{who}_1"] - table[f"{who}_2"])
-        typer.echo(
-            f"{who:<8} peak GLS of two observers, {len(apart)} recordings: mean absolute "
-            f"difference {apart.abs().mean():.2f} points, SD {apart.std():.2f}"
-        )
+    table = strains(rows)
+    table = table[table.segment == GLOBAL]
+    designs = {"observer": (1, 2), "visit": ("test", "retest")}
+    designs = {key: both for key, both in designs.items() if {*both} <= {*table[key]}}
+    for title in (PERFECT, *named):
+        said = [pairs(table, "tracker", title, TRUTH)]
+        said += [pairs(table[table.tracker == title], key, *both) for key, both in designs.items()]
+        for what, paired in zip(("truth", *designs), said, strict=True):
+            apart = paired["first"] - paired["second"]
+            typer.echo(
+                f"{title:<18}{what:<10}{len(apart):4} pairs: mean absolute difference "
+                f"{apart.abs().mean():.2f} points, SD {apart.std():.2f}"
+            )
     typer.echo(f"wrote {out}")

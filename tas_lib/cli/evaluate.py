@@ -1,84 +1,82 @@
 """`tas evaluate`: trackers before recordings whose true motion is known."""
 
-import json
-import shlex
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Makers, Numbers, Quiet, app
+from tas_lib.cli.frame import Makers, Quiet, Runs, Seed, Trackers, app, archived, titled
 from tas_lib.errors import InputError
 
 
 @app.command()
 def evaluate(
-    cohort: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of recordings that `tas cohort` made.")
-    ],
-    out: Numbers,
-    tracker: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[TITLE=]NAME|FILE",
-            help="As in `tas track`, with a title for its rows if wanted; may come repeatedly.",
-        ),
-    ] = None,
-    runs: Annotated[
+    folder: Annotated[
         Path | None,
+        typer.Argument(metavar="DIR", help="Folder of recordings that `tas cohort` made."),
+    ] = None,
+    tracker: Trackers = None,
+    runs: Runs = None,
+    cohort: Annotated[
+        str | None,
         typer.Option(
-            metavar="DIR",
-            help="All networks below a folder of `tas train` or `tas refine`, titled by theirs.",
+            metavar="NAME",
+            help="Make this cohort first, as `tas cohort` does: in DIR, or for the moment alone.",
         ),
     ] = None,
+    profile: Annotated[
+        str, typer.Option(metavar="smoke|laptop|paper", help="How much of --cohort is made.")
+    ] = "laptop",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="All numbers, as JSON; a file there is replaced."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all numbers as JSON, for other programs.")
+    ] = False,
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure errors of motion and strain of trackers, started from the true walls.
 
     Prints means over the recordings: distance from the true motion, of peak GLS from the true one,
-    the share of recordings in which triangles turn over, and seconds. The file has more.
+    the share of recordings in which triangles turn over, and seconds. The JSON has more.
 
     \b
-    Example:
-      tas cohort hunt-a --n 8 --profile paper --out hunt-a
+    Examples:
       tas evaluate hunt-a --tracker speckle --tracker tasnet --out trackers.json
+      tas evaluate --cohort hunt --tracker tasnet --profile smoke --json
     """
-    from tas_lib.collection import digest
-    from tas_lib.comparison import by_patient, cohort_in, compare, interval, networks
-    from tas_lib.provenance import facts
+    from tas_lib.cohorts import make_cohort
+    from tas_lib.comparison import by_patient, compare, interval
     from tas_lib.recording import replacing
-    from tas_lib.trackers import registry
 
-    titled = {} if runs is None else networks(runs)
-    for word in tracker or ():
-        title, _, name = word.partition("=") if "=" in word else (word, "", word)
-        if Path(word).is_file():  # whose path holds the sign
-            title = name = word
-        if title in titled:
-            remedy = "give each a title of its own"
-            raise InputError("evaluate", "--tracker", f"{title} comes twice", remedy)
-        titled[title] = name
-    if not titled:
-        raise InputError("evaluate", "--tracker", "is missing", "name one, or give --runs")
-    for name in titled.values():
-        registry.get(name)  # what is not there is said before anything else
-    with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
-        files = {title: registry.weights_of(name) for title, name in titled.items()}
-        table = compare(cohort, titled, workers, progress=not quiet)
-        known = {key: cohort_in(cohort)[key] for key in ("cohort", "seed")}
-        words = [f"--tracker {shlex.quote(word)}" for word in tracker or ()]
-        words = " ".join(words + ["--runs DIR"] * (runs is not None))
-        made = {"command": f"tas evaluate DIR {words} --out FILE", **known, **facts()}
-        made["weights_sha256"] = {title: file and digest(file) for title, file in files.items()}
-        made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
-        temporary.write_text(json.dumps(made, indent=1))
-    if quiet:
+    if folder is None and cohort is None:
+        raise InputError("evaluate", "DIR", "is missing", "name a cohort's folder, or --cohort")
+    named, words = titled(tracker, runs)
+    with (
+        nullcontext(folder) if folder else TemporaryDirectory() as place,
+        replacing(out) if out else nullcontext() as temporary,  # a bad path ends no long run
+    ):
+        if cohort is not None:
+            make_cohort(cohort, place, None, seed, workers, not quiet, profile=profile)
+            words = f"--cohort {cohort} --profile {profile} --seed {seed} {words}"
+        table = compare(place, named, workers, progress=not quiet)
+        command = f"tas evaluate {'DIR ' * (folder is not None)}{words} --out FILE"
+        text = archived(table, place, named, command)
+        if out:
+            temporary.write_text(text)
+    if as_json:
+        typer.echo(text)
+    if quiet or as_json:
         return
     table["gls_error"] = (table.gls - table.gls_true).abs()
     mte, gls = (by_patient(table, column) for column in ("mte", "gls_error"))
-    files, patients = table.file.nunique(), len(mte)
-    typer.echo(f"{files} recordings of {patients} patients; intervals 95 %, by patient")
+    recordings, patients = table.file.nunique(), len(mte)
+    typer.echo(f"{recordings} recordings of {patients} patients; intervals 95 %, by patient")
     typer.echo(f"{'tracker':<14}{'MTE (mm)':<22}{'|GLS error| (points)':<24}{'folds':>6}{'s':>6}")
     for name, rows in table.groupby("tracker", sort=False):
         cells = [
@@ -89,4 +87,5 @@ def evaluate(
         ]
         folds = f"{(rows.folds > 0).mean():.0%}"
         typer.echo(f"{name:<14}{cells[0]:<22}{cells[1]:<24}{folds:>6}{rows.seconds.mean():6.1f}")
-    typer.echo(f"wrote {out}")
+    if out:
+        typer.echo(f"wrote {out}")

@@ -4,13 +4,17 @@ What takes long to import is imported inside the commands, so that help comes at
 """
 
 import math
+import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tas_lib import __version__
 from tas_lib.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Commands(typer.core.TyperGroup):
@@ -74,6 +78,21 @@ Scheduler = Annotated[
     str | None,
     typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster's, in place of this machine."),
 ]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="[TITLE=]NAME|FILE",
+        help="As in `tas track`, with a title for its rows if wanted; may come repeatedly.",
+    ),
+]
+Runs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="All networks below a folder of `tas train` or `tas refine`, titled by theirs.",
+    ),
+]
 Numbers = Annotated[
     Path, typer.Option(metavar="FILE", help="The numbers, as JSON; a file there is replaced.")
 ]
@@ -115,6 +134,45 @@ def results(out: Path, clip: Path, name: str, suffixes: tuple[str, ...], force: 
             remedy = "choose another folder or name, or replace it with --force"
             raise InputError(path, "file", "exists already", remedy)
     return paths
+
+
+def titled(trackers: list[str] | None, runs: Path | None) -> tuple[dict[str, str | Path], str]:
+    """Trackers by their titles, all there, and the words that named them. Raises InputError."""
+    from tas_lib.comparison import networks
+    from tas_lib.trackers import registry
+
+    found = {} if runs is None else networks(runs)
+    for word in trackers or ():
+        title, _, name = word.partition("=") if "=" in word else (word, "", word)
+        if Path(word).is_file():  # whose path holds the sign
+            title = name = word
+        if title in found:
+            remedy = "give each a title of its own"
+            raise InputError("trackers", "--tracker", f"{title} comes twice", remedy)
+        found[title] = name
+    if not found:
+        raise InputError("trackers", "--tracker", "is missing", "name one, or give --runs")
+    for name in found.values():
+        registry.get(name)  # what is not there is said before anything else
+    words = [f"--tracker {shlex.quote(word)}" for word in trackers or ()]
+    return found, " ".join(words + ["--runs DIR"] * (runs is not None))
+
+
+def archived(
+    table: "pd.DataFrame", cohort: Path, trackers: dict[str, str | Path], command: str
+) -> str:
+    """JSON of what trackers did on a cohort, and of what made it."""
+    from tas_lib import archive
+    from tas_lib.collection import digest
+    from tas_lib.comparison import cohort_in
+    from tas_lib.provenance import facts
+    from tas_lib.trackers import registry
+
+    made = {"command": command}
+    made |= {key: cohort_in(cohort)[key] for key in ("cohort", "seed")} | facts()
+    files = {title: registry.weights_of(name) for title, name in trackers.items()}
+    made["weights_sha256"] = {title: file and digest(file) for title, file in files.items()}
+    return archive.text(table, **made)
 
 
 def make_folder(out: Path) -> None:

@@ -1,0 +1,114 @@
+"""Two observers, two visits: perfect trackers agree as drawings do; pairs differ in one thing."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_evaluation import SHIFTS, Knowing
+from typer.testing import CliRunner
+
+from tas_lib import archive, cli, comparison, recording
+from tas_lib.agreement import GLOBAL, PERFECT, TRUTH, pairs, readings, spread, strains
+from tas_lib.collection import MANIFEST
+from tas_lib.errors import InputError
+from tas_lib.trackers import registry
+
+
+@pytest.fixture
+def folder(moving_clip, tmp_path, monkeypatch):
+    """Two patients, filmed on two days and seen by two observers, and a perfect tracker."""
+    comparison.ready.cache_clear()
+    monkeypatch.setattr(registry, "get", lambda name: Knowing())
+    monkeypatch.setattr(registry, "weights_of", lambda name: None)
+    entries = []
+    for k, (patient, visit) in enumerate((p, v) for p in ("1", "2") for v in ("test", "retest")):
+        about = {"patient": patient, "visit": visit, "pathology": "healthy"}
+        recording.save(moving_clip(SHIFTS, k).assign_attrs(about), tmp_path / f"{k}.nc")
+        entries.append({"file": f"{k}.nc", "patient": patient, "observers": [2 * k, 2 * k + 1]})
+    about = {"cohort": "hunt", "seed": 0, "recordings": entries}
+    (tmp_path / MANIFEST).write_text(json.dumps(about))
+    return tmp_path
+
+
+def test_observers_are_as_far_apart_as_their_drawings_where_tracking_is_perfect(folder):
+    rows = readings(folder, {"knowing": "knowing"}, 1, progress=False)
+    assert len(rows) == 4 * 2 * 3
+    table = strains(rows)
+    assert len(table) == 7 * len(rows)
+    for key, both in {"observer": (1, 2), "visit": ("test", "retest")}.items():
+        apart = [
+            pairs(table[table.tracker == title], key, *both)[["first", "second"]]
+            for title in ("knowing", PERFECT)
+        ]
+        np.testing.assert_allclose(*apart, atol=1e-4)
+    by_tracker = pairs(table, "tracker", "knowing", PERFECT)
+    assert {*by_tracker.segment} >= {GLOBAL, "basal inferoseptal", "apical anterolateral"}
+    whole = by_tracker[by_tracker.segment == GLOBAL]
+    assert len(whole) == 8 and spread(whole).loc[GLOBAL, ("absolute", "value")] < 1e-4
+
+
+def made():
+    """Rows of three patients in one view, by two trackers and observers; those of `strains`."""
+    rows = [
+        {
+            "tracker": tracker,
+            "observer": observer,
+            "visit": "test",
+            "patient": patient,
+            "pathology": "healthy",
+            "view": "A4C",
+            "gls": -0.2 + 0.01 * observer * (tracker == "a"),
+            "segments": [-0.1 * k for k in range(6)],
+            "accepted": [True] * 5 + [observer == 1],
+        }
+        for tracker in ("a", TRUTH)
+        for observer in (1, 2)
+        for patient in (1, 2, 3)
+    ]
+    return strains(pd.DataFrame(rows))
+
+
+def test_pairs_differ_in_one_thing_alone():
+    table = made()
+    paired = pairs(table[table.tracker == "a"], "observer", 1, 2)
+    whole = paired[paired.segment == GLOBAL]
+    np.testing.assert_allclose(whole["first"] - whole["second"], -1)
+    assert whole.patient.tolist() == [1, 2, 3]
+    assert len(paired) == 3 * 6  # the second observer does not accept the last segment
+    against = pairs(table, "tracker", "a", TRUTH)
+    whole = against[against.segment == GLOBAL]
+    np.testing.assert_allclose(
+        (whole["first"] - whole["second"]).groupby(whole.observer).mean(), [1, 2]
+    )
+
+
+def test_a_spread_is_told_by_segment():
+    table = made()
+    found = spread(pairs(table, "tracker", "a", TRUTH))
+    assert found.index[0] == GLOBAL and len(found) == 7
+    assert found.loc[GLOBAL, ("bias", "value")] == pytest.approx(1.5)
+    assert found.loc["mid inferoseptal", ("sd", "high")] == pytest.approx(0)
+    assert found["n"].loc["basal anterolateral"] == 3
+
+
+def test_what_is_not_there_makes_no_pairs():
+    with pytest.raises(InputError, match="visit: none are test and retest; choose of .'test'"):
+        pairs(made(), "visit", "test", "retest")
+
+
+def test_the_command_writes_what_it_prints(folder, tmp_path):
+    out = tmp_path / "out.json"
+    words = ["agreement", str(folder), "--tracker", "best=a", "--workers", "1", "--out", str(out)]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0, result.output
+    rows, about = archive.read(out)
+    assert about["command"] == "tas agreement DIR --tracker best=a --out FILE"
+    assert about["cohort"] == "hunt" and {"commit", "date", "weights_sha256"} <= about.keys()
+    table = strains(rows)
+    paired = pairs(table[table.tracker == "best"], "observer", 1, 2)
+    whole = paired[paired.segment == GLOBAL]
+    apart = (whole["first"] - whole["second"]).abs().mean()
+    said = "best              observer     4 pairs: mean absolute difference "
+    assert f"{said}{apart:.2f} points" in result.stdout
+    assert "best              visit        4 pairs" in result.stdout
