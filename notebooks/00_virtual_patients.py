@@ -46,7 +46,9 @@ import pandas as pd
 from shapely import LineString, distance, points
 
 from tas_lib import effects, survey
+from tas_lib.agreement import GLOBAL, pairs, strains
 from tas_lib.anatomy import LEVELS, VIEWS
+from tas_lib.archive import read
 from tas_lib.artefacts import Scanner
 from tas_lib.bench import peak_memory
 from tas_lib.book import glue, provenance, themed
@@ -460,9 +462,10 @@ glue("tracked_pairs", len(by_tracking))
 glue("tracked_differ", 100 * np.mean(by_tracking))
 glue("kept", 100 * np.mean(kept))
 
-agreed = json.loads(Path("archive/agreement.json").read_text())
-apart_by = pd.DataFrame(agreed["recordings"]).T
-apart_by = 100 * (apart_by.tracked_1 - apart_by.tracked_2)
+rows, agreed = read("archive/agreement.json")
+measured = strains(rows[rows.tracker == "speckle"])
+paired = pairs(measured[measured.segment == GLOBAL], "observer", 1, 2)
+apart_by = paired["first"] - paired["second"]
 glue("agreed", len(apart_by))
 glue("agreed_mae", apart_by.abs().mean())
 glue("agreed_sd", apart_by.std())
