@@ -68,6 +68,8 @@ COHORTS = {
     "sshf": Cohort(40, CLINIC),
     "hunt": Cohort(30, GENERAL),
     "hunt-a": Cohort(88, GENERAL, visits=("test",), observers=2),
+    # Not the paper's: whose segments that don't move are to be found.
+    "infarcts": Cohort(30, {"infarct": 1.0}, visits=("test",)),
     # Stands in for CAMUS: what simulations are made of. Others than those who are evaluated.
     "templates": Cohort(500, CLINIC, visits=("test",), views=("A4C", "A2C")),
 }

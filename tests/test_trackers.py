@@ -189,10 +189,21 @@ def test_a_network_that_looks_ahead_is_run_both_ways(clip):
     np.testing.assert_allclose(found.visibility[:, 0, 0], away / 10, atol=1e-6)
 
 
+def test_a_tracker_may_be_started_elsewhere(tmp_path):
+    path = tmp_path / "some.safetensors"
+    weights.save(registry.network("echotracker"), path, {"pixel": 1e-3})
+    assert registry.get(path).start == "first" and registry.get(f"{path}@es").start == "es"
+    assert registry.weights_of(f"{path}@es") == path
+    with pytest.raises(InputError, match="tolerance, start: mean nothing here"):
+        registry.get("speckle@first")
+    with pytest.raises(InputError, match="@end: weights: are not there"):
+        registry.get(f"{path}@end")
+
+
 def test_a_tolerance_is_for_those_who_iterate_in_windows(tmp_path):
     for name in ("tasnet", "myotracker"):
         weights.save(registry.network(name), tmp_path / f"{name}.safetensors", {"pixel": 1e-3})
     assert registry.get(tmp_path / "tasnet.safetensors", 0.5).network.tolerance == 0.5
     for name in ("speckle", tmp_path / "myotracker.safetensors"):
-        with pytest.raises(InputError, match="tolerance: .*; leave it away"):
+        with pytest.raises(InputError, match="tolerance.*; leave (it|them) away"):
             registry.get(name, 0.5)

@@ -16,8 +16,8 @@ def cohort(
         typer.Argument(
             metavar="NAME",
             help="sshf: 40 patients, filmed twice in three views; hunt: 30, likewise; hunt-a: 88, "
-            "filmed once, for two observers; templates: 500 others, filmed once in two views, of "
-            "which simulations are made.",
+            "filmed once, for two observers; infarcts: 30, filmed once; templates: 500 others, "
+            "filmed once in two views, of which simulations are made.",
         ),
     ],
     out: Annotated[
@@ -43,7 +43,7 @@ def cohort(
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make a cohort of virtual patients: one of the paper's three, or templates.
+    """Make a cohort of virtual patients: one of the paper's three, infarcts, or templates.
 
     Writes a recording a view (.nc: frames, true mesh, true strain) and manifest.json, which lists
     them with their truth. Some 7 seconds for 47 frames on two cores. A run that was stopped goes on

@@ -83,7 +83,8 @@ Trackers = Annotated[
     typer.Option(
         "--tracker",
         metavar="[TITLE=]NAME|FILE",
-        help="As in `tas track`, with a title for its rows if wanted; may come repeatedly.",
+        help="As in `tas track`, with a title for its rows if wanted, and @es or @first behind it "
+        "where the mesh is to be given in that frame; may come repeatedly.",
     ),
 ]
 Runs = Annotated[

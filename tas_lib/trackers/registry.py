@@ -21,6 +21,7 @@ NETWORKS: dict[str, Callable[[str], nn.Module]] = {  # name -> network of a pres
     "echotracker": lambda preset: echotracker.EchoTracker(echotracker.PRESETS[preset]),
 }
 NAMES = *NETWORKS, "speckle"
+STARTS = "es", "first"  # frames in which a network's mesh may be given
 
 
 def network(name: str, preset: str = "small") -> nn.Module:
@@ -46,21 +47,30 @@ def network(name: str, preset: str = "small") -> nn.Module:
 
 def weights_of(name: str | Path) -> Path | None:
     """The file that `get` reads, there or not; None for a tracker without weights."""
+    name, _ = _parted(name)
     if name == "speckle":
         return None
     return SHIPPED / f"{name}.safetensors" if name in NETWORKS else Path(name)
 
 
+def _parted(name: str | Path) -> tuple[str | Path, str | None]:
+    """A name without "@start" behind it, and that start."""
+    base, _, start = str(name).rpartition("@")
+    return (base, start) if start in STARTS else (name, None)
+
+
 def get(name: str | Path, tolerance: float | None = None) -> Tracker:
     """A tracker that is ready: "speckle", one whose weights ship, or a file of weights.
 
+    With "@es" or "@first" behind its name a network starts there, in place of where it is wont to.
     tolerance [px]: TAS-Net and CoTracker leave a window once an iteration has moved no point by as
     much. Raises InputError.
     """
-    path = weights_of(name)
+    path, (_, start) = weights_of(name), _parted(name)
     if path is None:
-        if tolerance is not None:
-            raise InputError("speckle", "tolerance", "means nothing here", "leave it away")
+        if tolerance is not None or start is not None:
+            problem = "mean nothing here"
+            raise InputError("speckle", "tolerance, start", problem, "leave them away")
         return SpeckleTracking()
     if not path.is_file():
         ready = [n for n in NAMES if n == "speckle" or weights_of(n).is_file()]
@@ -76,4 +86,4 @@ def get(name: str | Path, tolerance: float | None = None) -> Tracker:
             problem = "is known to TAS-Net and CoTracker alone"
             raise InputError(path, "tolerance", problem, "leave it away")
         network.tolerance = tolerance
-    return Learned(network, pixel)
+    return Learned(network, pixel, start)

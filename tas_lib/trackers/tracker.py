@@ -70,11 +70,11 @@ class Tracker(Protocol):
 
 
 class Learned:
-    """A network as a tracker. `pixel` [m] is that of its training."""
+    """A network as a tracker. `pixel` [m] is that of its training; `start`, by default its own."""
 
-    def __init__(self, network: torch.nn.Module, pixel: float):
+    def __init__(self, network: torch.nn.Module, pixel: float, start: str | None = None):
         self.network, self.pixel = network.eval(), pixel
-        self.start, self.least = network.start, network.least
+        self.start, self.least = start or network.start, network.least
 
     def follow(self, canvas, mesh, frame, progress=False):
         self.network.progress = progress

@@ -1,0 +1,38 @@
+"""How near speckle comes to its template's: rows of every strategy, and what they must obey."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tas_lib import archive, cli, fidelity, recording
+from tas_lib.fidelity import FLOOR, TEMPLATE
+from tas_lib.scene import Choices, Scene
+
+
+@pytest.fixture
+def folder(wall_clip, operator, tmp_path, monkeypatch):
+    """Two templates of one patient, the small operator and few scatterers."""
+    few = Choices(density=1.0)
+    monkeypatch.setattr(fidelity, "operator_of", lambda acq, progress: operator)
+    monkeypatch.setattr(fidelity, "Scene", lambda *what, **how: Scene(*what, few, **how))
+    for k in range(2):
+        ds = wall_clip(10e-3, 1e-3 * np.sin(np.arange(4) + k)).assign_attrs(patient="1")
+        recording.save(ds, tmp_path / f"{k}.nc")
+    return tmp_path
+
+
+def test_every_strategy_has_a_row_of_every_template(folder, tmp_path):
+    out = tmp_path / "out.json"
+    words = ["strategies", str(folder), "--workers", "1", "--out", str(out)]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0, result.output
+    table, about = archive.read(out)
+    assert about["command"] == "tas strategies DIR --seed 0 --out FILE" and about["seed"] == 0
+    assert {*table.groupby("strategy").size()} == {2} and {*table.patient} == {"1"}
+    mae = table.pivot(index="file", columns="strategy", values="mae")
+    assert (mae[TEMPLATE] == 0).all() and (mae.drop(columns=TEMPLATE) > 0).all(axis=None)
+    assert (mae["S3"] < mae["S2"]).all()
+    mean = table.pivot(index="file", columns="strategy", values="mean")
+    assert (mean["S1 p=1.0"] > mean["S1 p=0.2"]).all() and FLOOR in mae
+    assert table["spread"].between(0, 0.5).all()
+    assert f"S3{'':<19}{mae['S3'].mean():8.3f}" in result.stdout
