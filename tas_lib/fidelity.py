@@ -26,7 +26,7 @@ from tas_lib.segmentation import coarse
 from tas_lib.speckle import correlation, mean_absolute_error
 from tas_lib.strategies import s1, s3
 
-P_VALUES = 0.2, 0.4, 0.5, 0.6, 0.8, 1.0  # of S1; the paper gives none
+P_VALUES = 0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0  # of S1; the paper gives none
 TEMPLATE, FLOOR = "template", "S3, other seed"
 ABOUT = "patient", "view", "pathology"
 

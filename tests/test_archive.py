@@ -17,7 +17,7 @@ def test_what_is_written_is_read_again(tmp_path):
     (tmp_path / "run.json").write_text(archive.text(table, command="tas", seed=0))
     found, about = archive.read(tmp_path / "run.json")
     assert about == {"command": "tas", "seed": 0}
-    pd.testing.assert_frame_equal(found, table.assign(mte=[1.235e-3, np.nan]))
+    pd.testing.assert_frame_equal(found, table.assign(mte=[1.2346e-3, np.nan]))
 
 
 def test_runs_written_row_by_row_are_read_too(tmp_path):

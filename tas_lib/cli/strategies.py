@@ -28,7 +28,7 @@ def strategies(
     """Compare the speckle correlation of simulations by S1, S2 and S3 with their templates'.
 
     Prints the mean absolute error, the mean correlation and its spread over the wall, means over
-    templates. Ten films a template: some 40 seconds for 47 frames on one core.
+    templates. Eleven films a template: a minute for 47 frames on one core.
 
     \b
     Example:

@@ -1,0 +1,42 @@
+"""`tas scorecard`: which claims and numbers of the paper reproduce."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tas_lib.cli.frame import Numbers, Quiet, app
+
+
+@app.command()
+def scorecard(
+    archive: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Archived runs: notebooks/archive.")
+    ],
+    out: Numbers,
+    quiet: Quiet = False,
+) -> None:
+    """Judge every claim and number of the paper by stated rules, from archived runs.
+
+    Prints the verdict on each claim. Fails where one has none, as an archived run is missing.
+
+    \b
+    Example:
+      tas scorecard notebooks/archive --out scorecard.json
+    """
+    from tas_lib.provenance import facts
+    from tas_lib.recording import replacing
+    from tas_lib.scorecard import scorecard as judge
+
+    with replacing(out) as temporary:
+        judged = judge(archive)
+        made = {"command": "tas scorecard DIR --out FILE", **facts(), **judged}
+        temporary.write_text(json.dumps(made, indent=1, allow_nan=False))
+    if quiet:
+        return
+    for name, claim in judged["claims"].items():
+        typer.echo(f"{name}  {claim['verdict']:<18}  {claim['claim']}")
+    for what, counted in judged["counts"].items():
+        typer.echo(f"{what}: " + ", ".join(f"{n} {verdict}" for verdict, n in counted.items()))
+    typer.echo(f"wrote {out}")

@@ -1,0 +1,157 @@
+"""Our side of the scorecard: archived runs, and numbers of them with intervals by patient.
+
+Networks are titled by data set and name ("tas/tasnet"), those of several seeds with /seed0, /seed1
+... behind it, over which is averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+
+from tas_lib import archive
+from tas_lib.agreement import GLOBAL, pairs, strains
+from tas_lib.bland_altman import Estimate
+from tas_lib.comparison import DRAWS, interval
+from tas_lib.errors import InputError
+from tas_lib.refinement import CHAINS
+
+COHORTS = "sshf", "hunt", "hunt-a"
+MADE_BY = {  # archive -> what writes it
+    "strategies": "tas strategies TEMPLATES --out strategies.json",
+    "table1_sshf": "make table1",
+    "table1_hunt": "make table1",
+    "refine": "make table1",
+    "ablation": "tas evaluate SSHF --runs ABLATION --out ablation.json",
+    "starts": "tas evaluate HUNT-A --tracker echotracker --tracker echotracker@es"
+    " --tracker myotracker --tracker myotracker@first --out starts.json",
+    "bench_trackers": "tas bench trackers --json",
+}
+for _name in COHORTS:
+    MADE_BY[f"comparison_{_name}"] = (
+        f"tas evaluate {_name.upper()} --runs RUNS --tracker speckle --out comparison_{_name}.json"
+    )
+    MADE_BY[f"agreement_{_name}"] = (
+        f"tas agreement {_name.upper()} --runs RUNS --tracker speckle --out agreement_{_name}.json"
+    )
+
+
+class Design(NamedTuple):
+    """What is compared with what, in Table IV."""
+
+    cohorts: tuple[str, ...]
+    apart: str  # of `agreement.APART`
+    both: tuple[object, object] = (None, None)  # its two values; of trackers: any and a reference
+
+
+DESIGNS = {  # as the paper calls them
+    "SSHF+HUNT reference": Design(("sshf", "hunt"), "tracker"),
+    "SSHF+HUNT test-retest": Design(("sshf", "hunt"), "visit", ("test", "retest")),
+    "HUNT-A reference": Design(("hunt-a",), "tracker"),
+    "HUNT-A agreement": Design(("hunt-a",), "observer", (1, 2)),
+}
+
+
+class Evidence:
+    """The archive in a folder; `made`: what is known of the runs that were read.
+
+    Its methods raise InputError where a file is missing.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder, self.made = Path(folder), {}
+        self.rows, self.strains = cache(self._rows), cache(self._strains)
+
+    def _rows(self, name: str) -> pd.DataFrame:
+        """An archive's table; seeds' titles without their number."""
+        path = self.folder / f"{name}.json"
+        if not path.is_file():
+            raise InputError(path, "archive", "is missing", f"make it: {MADE_BY[name]}")
+        key = "trackers" if name.startswith("bench") else "rows"
+        rows, self.made[name] = archive.read(path, key)
+        if "tracker" in rows:
+            rows["tracker"] = rows.tracker.str.replace(r"/seed\d+$", "", regex=True)
+        return rows
+
+    def _strains(self, cohort: str) -> pd.DataFrame:
+        return strains(self.rows(f"agreement_{cohort}"))
+
+    def comparison(self, *cohorts: str) -> pd.DataFrame:
+        """`errors` of trackers on the patients of cohorts, from the true walls."""
+        return errors(pd.concat([self.rows(f"comparison_{cohort}") for cohort in cohorts]))
+
+    def ablation(self) -> pd.DataFrame:
+        return errors(self.rows("ablation"))
+
+    def table1(self, *cohorts: str) -> pd.DataFrame:
+        """Mean MTE [mm] of each patient (rows) by the chains of Table I (columns)."""
+        rows = errors(pd.concat([self.rows(f"table1_{cohort}") for cohort in cohorts]))
+        titles = {"-".join(chain): title for title, chain in CHAINS.items()}
+        rows = rows.assign(tracker=rows.tracker.map(titles)).dropna(subset="tracker")
+        return people(rows, "mte")
+
+    def pairs(
+        self, design: Design, tracker: str, reference: str = "speckle", regional: bool = False
+    ) -> pd.DataFrame:
+        """`agreement.pairs` of a tracker's peak GLS, or of its segments, in a design."""
+        table = pd.concat([self.strains(cohort) for cohort in design.cohorts])
+        table = table[(table.segment != GLOBAL) == regional]
+        if design.apart == "tracker":
+            return pairs(table, "tracker", tracker, reference)
+        return pairs(table[table.tracker == tracker], design.apart, *design.both)
+
+
+def errors(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `comparison.compare` with mte [mm], gls_error [points] and folded, 0 or 100 [%]."""
+    return rows.assign(
+        mte=1e3 * rows.mte,
+        gls_error=100 * (rows.gls - rows.gls_true).abs(),
+        folded=100.0 * (rows.folds > 0),
+    )
+
+
+def people(rows: pd.DataFrame, column: str, columns: str = "tracker") -> pd.DataFrame:
+    """Means of a column: patients x trackers."""
+    return rows.pivot_table(column, "patient", columns, "mean")
+
+
+def absolute(paired: pd.DataFrame) -> pd.Series:
+    """Mean |first - second| of each patient's pairs."""
+    return (paired["first"] - paired["second"]).abs().groupby(paired.patient).mean()
+
+
+def estimate(values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean) -> Estimate:
+    """A statistic of patients' values (P, ...) with its 95 % interval."""
+    values = np.asarray(values, float)
+    if not len(values):
+        raise InputError("evidence", "patients", "are none", "look at the archive's titles")
+    return Estimate(*map(float, (statistic(values), *interval(values, statistic))))
+
+
+def less(frame: pd.DataFrame, first: str, second: str) -> Estimate:
+    """Mean over patients (rows) of first less second, two columns."""
+    return estimate((frame[first] - frame[second]).dropna().to_numpy())
+
+
+def ratio(first: pd.Series, second: pd.Series) -> Estimate:
+    """Of means over patients, those of both."""
+    both = pd.concat([first, second], axis=1, join="inner").to_numpy()
+    return estimate(both, lambda v: np.divide(*v.mean(0)))
+
+
+def apart(first: pd.Series, second: pd.Series) -> Estimate:
+    """Mean of first less mean of second, of other patients: drawn anew by themselves."""
+    ends = bootstrap(
+        (first, second),
+        lambda one, two, axis: one.mean(axis) - two.mean(axis),
+        n_resamples=DRAWS,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    return Estimate(float(first.mean() - second.mean()), *map(float, ends))

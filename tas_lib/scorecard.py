@@ -1,0 +1,76 @@
+"""Claim by claim and number by number: what reproduces on virtual patients, by stated rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tas_lib import paper, verdicts
+from tas_lib.bland_altman import Estimate
+from tas_lib.claims import RULES
+from tas_lib.errors import InputError
+from tas_lib.evidence import Evidence
+from tas_lib.numbers import baseline, ours
+
+
+def scorecard(folder: str | Path) -> dict[str, Any]:
+    """Verdicts on all claims and numbers of the paper from the archive in a folder.
+
+    claims: by id, section, claim, evidence, verdict, why (where not testable) and quantities (what,
+    value, low, high, limit). numbers: `paper.numbers` with verdict, why, and ours (value, low,
+    high). counts: of either, how often each verdict was given. archives: commands, commits, dates
+    and seeds of the runs. None stands for what is not known. Raises InputError where a claim or a
+    number has no verdict.
+    """
+    evidence, missing = Evidence(folder), {}
+
+    def judged(name: str, judge: Callable, one: pd.Series) -> dict[str, Any]:
+        try:
+            return one.to_dict() | judge(evidence, one)
+        except InputError as error:
+            missing[name] = str(error)
+
+    claims = {name: judged(name, _claim, claim) for name, claim in paper.claims().iterrows()}
+    known = paper.numbers().astype(object)
+    numbers = [
+        judged(f"{number.table}, {number.row}", _number, number)
+        for _, number in known.where(known.notna(), None).iterrows()
+    ]
+    if missing:
+        problem = f"{', '.join(missing)} have none ({'; '.join(sorted({*missing.values()}))})"
+        raise InputError("scorecard", "verdicts", problem, "complete the archive")
+    counts = {
+        what: {v: sum(one["verdict"] == v for one in all_) for v in verdicts.VERDICTS}
+        for what, all_ in (("claims", claims.values()), ("numbers", numbers))
+    }
+    return {"counts": counts, "claims": claims, "numbers": numbers, "archives": evidence.made}
+
+
+def _claim(e: Evidence, claim: pd.Series) -> dict[str, Any]:
+    found = RULES[claim.name](e)
+    if isinstance(found, str):
+        return {"verdict": verdicts.NOT_TESTABLE, "why": found, "quantities": []}
+    told = [{"what": q.what, **_told(q.ours), "limit": q.limit} for q in found]
+    return {"verdict": verdicts.of_claim(found), "why": None, "quantities": told}
+
+
+def _number(e: Evidence, number: pd.Series) -> dict[str, Any]:
+    found = ours(e, number)
+    if isinstance(found, str):
+        return {"verdict": verdicts.NOT_TESTABLE, "why": found, "ours": None}
+    sides = 0.0, 0.0
+    if number.metric != "bias":
+        known = paper.numbers().set_index(["table", "row", "where", "metric"], drop=False)
+        beside = known.loc[baseline(number)]
+        base = ours(e, beside)
+        sides = (number.value, 0.0) if isinstance(base, str) else (beside.value, base.value)
+    verdict = verdicts.of_number(number.value, found, *sides)
+    return {"verdict": verdict, "why": None, "ours": _told(found)}
+
+
+def _told(found: Estimate) -> dict[str, float | None]:
+    return {name: value if np.isfinite(value) else None for name, value in found._asdict().items()}

@@ -1,0 +1,321 @@
+"""The scorecard: its rules on made-up archives in which all claims hold, nearly hold, or fail."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from tas_lib import archive, cli, paper
+from tas_lib.agreement import PERFECT, TRUTH
+from tas_lib.anatomy import VIEWS
+from tas_lib.bland_altman import Estimate
+from tas_lib.claims import NETWORKS, RULES, STEPS
+from tas_lib.errors import InputError
+from tas_lib.evidence import COHORTS, DESIGNS, MADE_BY, Evidence
+from tas_lib.numbers import BASELINES, baseline, ours
+from tas_lib.refinement import CHAINS
+from tas_lib.scorecard import scorecard
+from tas_lib.verdicts import (
+    DIRECTION,
+    NOT_REPRODUCED,
+    NOT_TESTABLE,
+    REPRODUCED,
+    TOLERANCE,
+    Quantity,
+    of_claim,
+    of_number,
+)
+
+PATIENTS = 8
+ROWS = {  # of Table I, as its claims have it
+    "D0 S1": 1.42,
+    "D0 S2": 1.50,
+    "D1 S1>S1": 1.33,
+    "D1 S2>S2": 1.40,
+    "D1 S1>S2": 1.31,
+    "D2 S1>S1>S1": 1.29,
+    "D2 S2>S2>S2": 1.30,
+    "D2 S1>S2>S2": 1.28,
+    "D2 S1>S2>S3": 1.20,
+}
+ABLATION = {  # MTE [mm], GLS error [points], share of folded films
+    "CoTracker": (1.18, 1.6, 0.5),
+    "+ windows both ways": (1.15, 1.5, 0.5),
+    "+ continuous visibility": (1.12, 1.4, 0.5),
+    "+ mesh embedding: TAS-Net": (1.09, 1.3, 0.0),
+}
+
+
+class World:
+    """Writes archives in which quantities are as claims say, times `way`: 1, or -1 for the reverse.
+
+    noise: SD between patients, beside which differences are sure or not.
+    """
+
+    def __init__(self, folder, way=1, noise=0.002):
+        self.folder, self.way, self.noise = folder, way, noise
+        self.rng = np.random.default_rng(0)
+        for name in MADE_BY:
+            getattr(self, name.split("_")[0])(name)
+
+    def write(self, name, rows, key="rows"):
+        text = archive.text(pd.DataFrame(rows), command="made up", seed=0)
+        (self.folder / f"{name}.json").write_text(text.replace('"rows"', f'"{key}"'))
+
+    def near(self, value):
+        return value + self.noise * self.rng.normal()
+
+    def strategies(self, name):
+        mae = {"S1 p=0.5": 0.15, "S1 p=1.0": 0.3, "S2": 0.12, "S3": 0.08, "template": 0.0}
+        told = {s: (m, 0.5 - self.way * m, 0.5 + self.way * m) for s, m in mae.items()}
+        rows = [
+            {"patient": p, "strategy": s, "mae": self.near(0.5 + self.way * (m - 0.5))}
+            | {"spread": self.near(spread), "mean": self.near(mean)}
+            for p in range(PATIENTS)
+            for s, (m, spread, mean) in told.items()
+        ]
+        self.write(name, rows)
+
+    def tracked(self, name, errors, folds=None, views=VIEWS):
+        """Rows of `compare`: errors, title -> MTE [mm], GLS error [points]."""
+        cohort = name.split("_")[-1]
+        rows = []
+        for p in range(PATIENTS):
+            for view in views:
+                for title, (mte, gls) in errors.items():
+                    row = {"patient": f"{cohort} {p}", "view": view, "tracker": f"{title}/seed0"}
+                    row |= {"mte": 1e-3 * self.near(mte), "gls_true": -0.2}
+                    row |= {"gls": -0.2 + 1e-2 * abs(self.near(gls))}
+                    rows.append(row | {"folds": int(p < (folds or {}).get(title, 0) * PATIENTS)})
+        self.write(name, rows)
+
+    def table1(self, name):
+        mte = {"-".join(CHAINS[row]): 1.3 + self.way * (v - 1.3) for row, v in ROWS.items()}
+        self.tracked(name, {title: (v, 1.0) for title, v in {"start": 2.0, **mte}.items()})
+
+    def refine(self, name):
+        error = {"s1-s1": 1.0, "s1-s2": 1.0, "s2-s2": 1.2, "s1-s2-s3": 1.0 - 0.3 * self.way}
+        rows = [
+            {"chain": c, "patient": str(p), "motions": {"tracked": {"error": 1e-3 * self.near(v)}}}
+            for c, v in error.items()
+            for p in range(PATIENTS)
+        ]
+        self.write(name, rows)
+
+    def ablation(self, name):
+        of = [tuple(1.2 + self.way * (v - 1.2) for v in both[:2]) for both in ABLATION.values()]
+        shares = [share for *_, share in ABLATION.values()][:: self.way]
+        errors, folds = (dict(zip(STEPS.values(), what, strict=True)) for what in (of, shares))
+        errors["myotracker"], folds["myotracker"] = (1.5, 2.0), 1.0 if self.way > 0 else 0.5
+        self.tracked(name, errors, folds)
+
+    def comparison(self, name):
+        rank = {"tasnet": 1.0, "myotracker": 1.5, "echotracker": 1.4}
+        errors = {
+            f"{data}/{network}": (2 + self.way * (v + more - 2), 1.0)
+            for network, v in rank.items()
+            for data, more in (("tas", 0.0), ("burman", 0.4))
+        }
+        self.tracked(name, errors | {"speckle": (1.0, 1.0)})
+        if self.way < 0:
+            self._worse_in_a3c(name)
+
+    def _worse_in_a3c(self, name):
+        rows, about = archive.read(self.folder / f"{name}.json")
+        rows["mte"] *= np.where(rows["view"] == "A3C", 1.4, 1)
+        (self.folder / f"{name}.json").write_text(archive.text(rows, **about))
+
+    def starts(self, name):
+        other = {"echotracker": 1.0, "echotracker@es": 1.3, "myotracker": 1.0}
+        other["myotracker@first"] = 1.3
+        self.tracked(name, {t: (2 + self.way * (v - 2), 1.0) for t, v in other.items()})
+
+    def bench(self, name):
+        ms = {"tasnet": 27.0, "echotracker": 4.0, "myotracker": 3.0}
+        rows = [
+            {
+                "tracker": t,
+                "preset": preset,
+                "frames": n,
+                "ms_per_frame": v if self.way > 0 else 90 - v,
+            }
+            for t, v in ms.items()
+            for preset in ("small", "paper")
+            for n in (24, 64)
+        ]
+        self.write(name, rows, "trackers")
+
+    def agreement(self, name):
+        """Strains of two observers or visits, apart by `spread` [points]; diseases differ."""
+        cohort, rows = name.split("_")[-1], []
+        spread = {"speckle": 2.0, "tas/tasnet": 1.4, "tas/echotracker": 2.0, "tas/myotracker": 1.7}
+        if self.way < 0:
+            spread["tas/tasnet"] = 9.0
+        wide = 1.0 if (cohort == "hunt-a") == (self.way > 0) else 1.5
+        twice = [("test", 1), ("test", 2)] if cohort == "hunt-a" else [("test", 1), ("retest", 1)]
+        for p in range(PATIENTS):
+            ill = ("healthy", "infarct")[p % 2]
+            more = 0.0 if self.way > 0 else 8.0 * (ill == "infarct")
+            for view in VIEWS:
+                for title in (PERFECT, TRUTH, *spread):
+                    for k, (visit, observer) in enumerate(twice):
+                        off = spread.get(title, 0.0) * wide * (k - 0.5)
+                        off += (title.startswith("tas")) * (0.5 + more)
+                        level = np.array([1, 1, 1.5, 1.5, 1, 1]) ** self.way
+                        rows.append(
+                            {
+                                "patient": f"{cohort} {p}",
+                                "pathology": ill,
+                                "view": view,
+                                "visit": visit,
+                                "observer": observer,
+                                "tracker": title,
+                                "gls": -0.2 + 1e-2 * self.near(off),
+                                "segments": (-0.2 + 1e-2 * self.near(off) * level).tolist(),
+                                "accepted": [True] * 6,
+                            }
+                        )
+        self.write(name, rows)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """Folders of archives in which claims hold, fail, and drown in noise."""
+    found = {}
+    for name, how in {
+        "good": {},
+        "bad": {"way": -1},
+        "vague": {"noise": 4.0},
+    }.items():
+        found[name] = tmp_path_factory.mktemp(name)
+        World(found[name], **how)
+    return found
+
+
+def test_a_claim_is_as_good_as_its_worst_quantity():
+    sure, likely, wrong = (Quantity("", Estimate(v, v - 1, v + 1)) for v in (-2.0, -0.5, 0.5))
+    assert of_claim([sure, sure]) == REPRODUCED
+    assert of_claim([sure, likely]) == DIRECTION
+    assert of_claim([sure, likely, wrong]) == NOT_REPRODUCED
+    assert of_claim([wrong._replace(limit=2.0)]) == REPRODUCED
+    assert of_claim([Quantity("", Estimate(-2.0, np.nan, np.nan))]) == DIRECTION
+    assert of_claim([Quantity("", Estimate(np.nan, np.nan, np.nan))]) == NOT_REPRODUCED
+
+
+def test_a_number_is_near_or_on_the_right_side():
+    assert of_number(1.0, Estimate(2.0, 0.9, 3.0)) == REPRODUCED  # within the interval
+    assert of_number(1.0, Estimate(1 + 0.99 * TOLERANCE, 1.15, 1.25)) == REPRODUCED
+    far = Estimate(3.0, 2.9, 3.1)
+    assert of_number(1.0, far, 0.5, 2.0) == DIRECTION
+    assert of_number(1.0, far, 0.5, 4.0) == NOT_REPRODUCED
+    assert of_number(1.0, far, 1.0, 3.0) == NOT_REPRODUCED  # a baseline has no side
+    assert of_number(-0.1, Estimate(-2.0, -3, -1)) == DIRECTION  # a bias
+    assert of_number(0.1, Estimate(-2.0, -3, -1)) == NOT_REPRODUCED
+
+
+def test_every_claim_has_a_rule_and_every_number_a_baseline():
+    assert list(RULES) == list(paper.claims().index) and len(RULES) == 24
+    known = paper.numbers()
+    assert len(known) == 172 and not known.duplicated(["table", "row", "where", "metric"]).any()
+    assert set(known.table) == set(BASELINES)
+    places = set(zip(known.table, known.row, known["where"], known.metric, strict=True))
+    assert {baseline(number) for _, number in known.iterrows()} <= places
+    assert paper.value("Table II", "CoTracker", "SSHF", "folds") == 27
+
+
+@pytest.mark.parametrize("name", sorted(set(RULES) - {"C15"}))
+def test_a_rule_tells_where_its_claim_holds(worlds, name):
+    assert of_claim(RULES[name](Evidence(worlds["good"]))) == REPRODUCED
+    assert of_claim(RULES[name](Evidence(worlds["bad"]))) == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize("name", ["C05", "C14", "C20"])
+def test_a_rule_is_not_sure_where_patients_differ_more(worlds, name):
+    assert of_claim(RULES[name](Evidence(worlds["vague"]))) != REPRODUCED
+
+
+def test_what_learnt_labels_is_judged_where_it_was_made(worlds, tmp_path):
+    assert "no network here" in RULES["C15"](Evidence(worlds["good"]))
+    for cohort in COHORTS:
+        rows, about = archive.read(worlds["good"] / f"comparison_{cohort}.json")
+        same = rows[rows.tracker == "tas/tasnet/seed0"].assign(tracker="labels/echotracker/seed0")
+        text = archive.text(pd.concat([rows, same]), **about)
+        (tmp_path / f"comparison_{cohort}.json").write_text(text)
+    assert of_claim(RULES["C15"](Evidence(tmp_path))) == REPRODUCED
+
+
+def test_seeds_count_as_one_tracker(worlds, tmp_path):
+    rows, about = archive.read(worlds["good"] / "ablation.json")
+    other = rows.assign(tracker=rows.tracker.str.replace("seed0", "seed1"), mte=rows.mte + 1e-3)
+    (tmp_path / "ablation.json").write_text(archive.text(pd.concat([rows, other]), **about))
+    one, two = (
+        Evidence(f).ablation().groupby("tracker").mte.mean() for f in (worlds["good"], tmp_path)
+    )
+    np.testing.assert_allclose(two, one + 0.5)
+
+
+def test_numbers_are_those_of_the_archive(worlds):
+    e, known = (
+        Evidence(worlds["good"]),
+        paper.numbers().set_index(["table", "row", "where", "metric"]),
+    )
+    found = {
+        key: ours(e, number)
+        for (key, _), (_, number) in zip(known.iterrows(), paper.numbers().iterrows(), strict=True)
+    }
+    assert found["Table I", "D0 S2", "HUNT", "MTE"].value == pytest.approx(1.5, abs=0.01)
+    assert found["Table II", "CoTracker", "SSHF", "folds"].value == 50
+    assert found["Table II", "MyoTracker", "SSHF", "folds"].value == 100
+    assert found["Table III", "EchoTracker | Burman", "SSHF A3C", "MTE"].value == pytest.approx(
+        1.8, abs=0.01
+    )
+    agree = found["Table IV", "Reference", "HUNT-A agreement", "GLS MAE"]
+    assert agree.value == pytest.approx(2.0, abs=0.01) and agree.low <= agree.value <= agree.high
+    assert found["Table IV", "TAS-Net | TAS-1K", "HUNT-A reference", "bias"].value == (
+        pytest.approx(0.5, abs=0.01)
+    )
+    assert found["Figure 4", "Apical lateral", "R vs R", "bias"].value == pytest.approx(
+        -3, abs=0.02
+    )
+    assert found["IV-C", "TAS-Net", "A40", "time a frame"].value == 27
+    assert found["V-A", "S1", "98 of CAMUS", "correlation MAE"].value == pytest.approx(
+        0.15, abs=0.01
+    )
+    assert "not public" in found["Table III", "EchoTracker | Real", "SSHF A2C", "MTE"]
+    assert not any(isinstance(value, str) for key, value in found.items() if "Real" not in key[1])
+
+
+def test_the_command_writes_all_verdicts(worlds, tmp_path):
+    words = ["scorecard", str(worlds["good"]), "--out", str(tmp_path / "out.json")]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0, result.output
+    made = json.loads((tmp_path / "out.json").read_text())
+    assert made["claims"].keys() == RULES.keys() and len(made["numbers"]) == 172
+    assert made["counts"]["claims"] == {
+        REPRODUCED: 23,
+        DIRECTION: 0,
+        NOT_REPRODUCED: 0,
+        NOT_TESTABLE: 1,
+    }
+    for one in (*made["claims"].values(), *made["numbers"]):
+        assert (one["verdict"] == NOT_TESTABLE) == (one["why"] is not None)
+    assert made["archives"].keys() == MADE_BY.keys()
+    assert "C17  reproduced" in result.stdout and "claims: 23 reproduced" in result.stdout
+
+
+def test_what_has_no_verdict_fails_and_is_named(worlds, tmp_path):
+    for path in worlds["good"].iterdir():
+        if path.stem not in ("starts", "strategies"):
+            (tmp_path / path.name).symlink_to(path)
+    with pytest.raises(InputError, match="C01, C02, C03, C23, C24, V-A.*have none.*tas strategies"):
+        scorecard(tmp_path)
+
+
+def test_designs_are_those_of_table_four():
+    known = paper.numbers()
+    assert set(known["where"][known.table == "Table IV"]) == set(DESIGNS)
+    assert {row.split(" | ")[0] for row in known.row[known.table == "Table III"]} == set(
+        NETWORKS.values()
+    )
