@@ -19,7 +19,7 @@ STAMP := .venv/.installed
 EXEC  := _build/exec/$(PROFILE)
 STAGE := _build/stage
 HTML  := _build/html/index.html
-NAMES := $(basename $(notdir $(wildcard notebooks/*.py)))
+NAMES := $(shell sed -n 's|.*file: notebooks/||p' _toc.yml)
 DONE  := $(NAMES:%=$(EXEC)/%.ipynb)
 CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml notebooks/archive pyproject.toml constraints.txt
 PAGES := book _config.yml _toc.yml constraints.txt $(DONE)

@@ -97,6 +97,24 @@ def table(rows: dict, formats: str | dict | None, **options: object) -> Styler:
     return styled.set_table_attributes('class="dataframe"')
 
 
+def told(number: tuple[float, float, float], digits: int = 2) -> str:
+    """A number and its interval, if that is known, in words."""
+    value, low, high = (f"{part:.{digits}f}" for part in number)
+    return value if "nan" in (low, high) else f"{value} ({low} to {high})"
+
+
+def archived(runs: dict[str, dict]) -> HTML:
+    """A line for each archived run on a page, by the name of its file: what made it."""
+    known = "cohort", "seed", "commit", "device", "date"
+    lines = []
+    for name, run in sorted(runs.items()):
+        facts = " · ".join(f"{key} {run[key]}" for key in known if key in run)
+        lines.append(
+            f"<code>{escape(name)}.json</code>: {escape(run['command'])} · {escape(facts)}"
+        )
+    return HTML(f'<p class="provenance">Archived runs. {"<br>".join(lines)}</p>')
+
+
 def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:
     """One line for the end of a notebook: what made its results, read while it runs."""
     from tas_lib.provenance import facts  # imports PyTorch; the rest of this module doesn't

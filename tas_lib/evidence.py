@@ -69,13 +69,14 @@ class Evidence:
         self.rows, self.strains = cache(self._rows), cache(self._strains)
 
     def _rows(self, name: str) -> pd.DataFrame:
-        """An archive's table; seeds' titles without their number."""
+        """An archive's table; trackers' titles without their seed, which is a column."""
         path = self.folder / f"{name}.json"
         if not path.is_file():
             raise InputError(path, "archive", "is missing", f"make it: {MADE_BY[name]}")
         key = "trackers" if name.startswith("bench") else "rows"
         rows, self.made[name] = archive.read(path, key)
         if "tracker" in rows:
+            rows["seed"] = rows.tracker.str.extract(r"/seed(\d+)$", expand=False)
             rows["tracker"] = rows.tracker.str.replace(r"/seed\d+$", "", regex=True)
         return rows
 

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
+from tas_lib.bland_altman import LIMIT
 from tas_lib.mesh import centreline
 
 BRIGHTEN = 1.6  # factor on grey levels wherever a frame is shown: clips are dark on a page
@@ -42,6 +43,18 @@ def middle(values: xr.DataArray) -> xr.DataArray:
     """Values (..., longitudinal, radial) on the centreline, as (..., longitudinal)."""
     last = values.sizes["radial"] - 1
     return values.isel(radial=[last // 2, (last + 1) // 2]).mean("radial")
+
+
+def draw_agreement(ax: Axes, first: np.ndarray, second: np.ndarray, **style: object):
+    """Bland and Altman's plot of pairs (n,): differences over means, bias and limits of agreement.
+
+    style: of the dots, as `Axes.scatter` takes it; lines are of the same colour.
+    """
+    apart = np.asarray(first) - np.asarray(second)
+    dots = ax.scatter((np.asarray(first) + np.asarray(second)) / 2, apart, **{"s": 8, **style})
+    colour = dots.get_facecolor()[0]
+    for times, line in ((0, "-"), (-LIMIT, "--"), (LIMIT, "--")):
+        ax.axhline(apart.mean() + times * apart.std(ddof=1), color=colour, ls=line, lw=1)
 
 
 def draw_curves(ax: Axes, correlation: xr.DataArray, es: int, cmap):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from tas_lib import paper
 from tas_lib.bland_altman import Estimate, by_patient
 from tas_lib.claims import REFERENCE, STEPS, TASNET, best_s1
 from tas_lib.evidence import DESIGNS, Evidence, estimate, people
@@ -41,6 +42,17 @@ def baseline(number: pd.Series) -> tuple[str, str, str, str]:
     if number.table == "Figure 4":
         row, where = number.row, row
     return number.table, row, where, number.metric
+
+
+def beside(e: Evidence, table: str) -> pd.DataFrame:
+    """A table of ours and the paper's: rows (row, whose), columns (where, metric), NaN for none."""
+    cells: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
+    for _, number in paper.numbers().query("table == @table").iterrows():
+        found, place = ours(e, number), (number["where"], number.metric)
+        value = np.nan if isinstance(found, str) else found.value
+        cells.setdefault((number.row, "ours, virtual"), {})[place] = value
+        cells.setdefault((number.row, "paper"), {})[place] = number.value
+    return pd.DataFrame(cells).T
 
 
 def title(row: str) -> str:

@@ -33,6 +33,8 @@ def scorecard(folder: str | Path) -> dict[str, Any]:
             return one.to_dict() | judge(evidence, one)
         except InputError as error:
             missing[name] = str(error)
+        except KeyError as error:
+            missing[name] = f"{error} is not in the archive"
 
     claims = {name: judged(name, _claim, claim) for name, claim in paper.claims().iterrows()}
     known = paper.numbers().astype(object)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tas_lib.bland_altman import Estimate
+from tas_lib.errors import InputError
 
 REPRODUCED, DIRECTION = "reproduced", "direction only"
 NOT_REPRODUCED, NOT_TESTABLE = "not reproduced", "not testable here"
@@ -32,7 +33,10 @@ class Quantity(NamedTuple):
 
 
 def of_claim(quantities: Sequence[Quantity]) -> str:
-    """The verdict on a claim. A bound of an interval that is not known (one patient) fails."""
+    """The verdict on a claim; what is not known lies below nothing. Raises InputError for none."""
+    if not quantities:
+        remedy = "look at the titles of the archive"
+        raise InputError("claim", "quantities", "are none", remedy)
     if all(q.ours.high < q.limit for q in quantities):
         return REPRODUCED
     return DIRECTION if all(q.ours.value < q.limit for q in quantities) else NOT_REPRODUCED

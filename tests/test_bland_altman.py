@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 from tas_lib.bland_altman import LIMIT, agreement, by_patient
 from tas_lib.errors import InputError
+from tas_lib.figures import draw_agreement
 
 
 @pytest.fixture
@@ -71,6 +73,18 @@ def test_views_of_one_patient_are_not_independent(rng):
     widths = [e.high - e.low for e in (together, alone)]
     assert 1.8 < widths[0] / widths[1] < 2.9  # about sqrt 6
     assert by_patient(*pairs, patient) == by_patient(*pairs, patient)
+
+
+def test_the_plot_has_bias_and_limits_of_agreement(rng):
+    first, second = rng.normal(1, 2, 50), rng.normal(0, 2, 50)
+    ax = Figure().subplots()
+    draw_agreement(ax, first, second, color="red")
+    found = agreement(first, second)
+    drawn = sorted(line.get_ydata()[0] for line in ax.lines)
+    expected = [number.value for number in (found.lower, found.bias, found.upper)]
+    np.testing.assert_allclose(drawn, expected)
+    middle = ax.collections[0].get_offsets()[:, 0]
+    np.testing.assert_allclose(middle, (first + second) / 2)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tas_lib import archive, cli, paper
+from tas_lib import archive, cli, comparison, evidence, paper
 from tas_lib.agreement import PERFECT, TRUTH
 from tas_lib.anatomy import VIEWS
 from tas_lib.bland_altman import Estimate
 from tas_lib.claims import NETWORKS, RULES, STEPS
 from tas_lib.errors import InputError
 from tas_lib.evidence import COHORTS, DESIGNS, MADE_BY, Evidence
-from tas_lib.numbers import BASELINES, baseline, ours
+from tas_lib.numbers import BASELINES, baseline, beside, ours
 from tas_lib.refinement import CHAINS
 from tas_lib.scorecard import scorecard
 from tas_lib.verdicts import (
@@ -180,6 +180,13 @@ class World:
         self.write(name, rows)
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Intervals from fewer draws."""
+    for module in (comparison, evidence):
+        monkeypatch.setattr(module, "DRAWS", 300)
+
+
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory):
     """Folders of archives in which claims hold, fail, and drown in noise."""
@@ -202,6 +209,8 @@ def test_a_claim_is_as_good_as_its_worst_quantity():
     assert of_claim([wrong._replace(limit=2.0)]) == REPRODUCED
     assert of_claim([Quantity("", Estimate(-2.0, np.nan, np.nan))]) == DIRECTION
     assert of_claim([Quantity("", Estimate(np.nan, np.nan, np.nan))]) == NOT_REPRODUCED
+    with pytest.raises(InputError, match="quantities: are none"):
+        of_claim([])
 
 
 def test_a_number_is_near_or_on_the_right_side():
@@ -287,6 +296,15 @@ def test_numbers_are_those_of_the_archive(worlds):
     assert not any(isinstance(value, str) for key, value in found.items() if "Real" not in key[1])
 
 
+def test_a_table_has_ours_beside_the_papers(worlds):
+    table = beside(Evidence(worlds["good"]), "Table II")
+    assert table.index.unique(0).tolist() == [*STEPS, "MyoTracker"]
+    folds = table["SSHF", "folds"]
+    assert folds.xs("paper", level=1).tolist() == [27, 22, 25, 18, 63]
+    assert folds["CoTracker", "ours, virtual"] == 50
+    assert np.isnan(table.loc[("MyoTracker", "paper"), ("SSHF", "MTE")])
+
+
 def test_the_command_writes_all_verdicts(worlds, tmp_path):
     words = ["scorecard", str(worlds["good"]), "--out", str(tmp_path / "out.json")]
     result = CliRunner().invoke(cli.app, words)
@@ -310,6 +328,17 @@ def test_what_has_no_verdict_fails_and_is_named(worlds, tmp_path):
         if path.stem not in ("starts", "strategies"):
             (tmp_path / path.name).symlink_to(path)
     with pytest.raises(InputError, match="C01, C02, C03, C23, C24, V-A.*have none.*tas strategies"):
+        scorecard(tmp_path)
+
+
+def test_a_tracker_that_was_left_out_is_named(worlds, tmp_path):
+    for path in worlds["good"].iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    rows, about = archive.read(tmp_path / "starts.json")
+    rows = rows[rows.tracker != "myotracker@first/seed0"]
+    (tmp_path / "starts.json").unlink()
+    (tmp_path / "starts.json").write_text(archive.text(rows, **about))
+    with pytest.raises(InputError, match="C23 have none .'myotracker@first' is not in the archive"):
         scorecard(tmp_path)
 
 
