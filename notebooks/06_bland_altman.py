@@ -82,7 +82,7 @@ def draw():
         ax.axhline(0, color="gray", lw=0.5)
         ax.set(title=segment or title, xlabel="mean of both (%)")
     axes[0].set_ylabel("difference (points)")
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 

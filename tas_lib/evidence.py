@@ -1,7 +1,8 @@
 """Our side of the scorecard: archived runs, and numbers of them with intervals by patient.
 
 Networks are titled by data set and name ("tas/tasnet"), those of several seeds with /seed0, /seed1
-... behind it, over which is averaged.
+... behind it. Errors are averaged over seeds; of agreement, which is of readings by one network,
+the first seed counts.
 """
 
 from __future__ import annotations
@@ -24,22 +25,21 @@ from tas_lib.refinement import CHAINS
 
 COHORTS = "sshf", "hunt", "hunt-a"
 MADE_BY = {  # archive -> what writes it
-    "strategies": "tas strategies TEMPLATES --out strategies.json",
+    "strategies": "tas strategies TEMPLATES",
     "table1_sshf": "make table1",
     "table1_hunt": "make table1",
     "refine": "make table1",
-    "ablation": "tas evaluate SSHF --runs ABLATION --out ablation.json",
+    "ablation": "tas evaluate SSHF --runs ABLATION",
     "starts": "tas evaluate HUNT-A --tracker echotracker --tracker echotracker@es"
-    " --tracker myotracker --tracker myotracker@first --out starts.json",
+    " --tracker myotracker --tracker myotracker@first",
     "bench_trackers": "tas bench trackers --json",
 }
 for _name in COHORTS:
-    MADE_BY[f"comparison_{_name}"] = (
-        f"tas evaluate {_name.upper()} --runs RUNS --tracker speckle --out comparison_{_name}.json"
-    )
-    MADE_BY[f"agreement_{_name}"] = (
-        f"tas agreement {_name.upper()} --runs RUNS --tracker speckle --out agreement_{_name}.json"
-    )
+    MADE_BY |= {
+        f"comparison_{_name}": f"tas evaluate {_name.upper()} --runs RUNS --tracker speckle",
+        f"agreement_{_name}": f"tas agreement {_name.upper()} --tracker speckle"
+        " --tracker tas/tasnet=RUNS/tas/tasnet/seed0/best.safetensors ...",
+    }
 
 
 class Design(NamedTuple):
@@ -66,7 +66,7 @@ class Evidence:
 
     def __init__(self, folder: str | Path):
         self.folder, self.made = Path(folder), {}
-        self.rows, self.strains = cache(self._rows), cache(self._strains)
+        self.rows, self.strains = cache(self._rows), cache(self._strains)  # by name, by cohort
 
     def _rows(self, name: str) -> pd.DataFrame:
         """An archive's table; trackers' titles without their seed, which is a column."""
@@ -81,7 +81,8 @@ class Evidence:
         return rows
 
     def _strains(self, cohort: str) -> pd.DataFrame:
-        return strains(self.rows(f"agreement_{cohort}"))
+        rows = self.rows(f"agreement_{cohort}")
+        return strains(rows[rows.seed.isna() | (rows.seed == "0")])
 
     def comparison(self, *cohorts: str) -> pd.DataFrame:
         """`errors` of trackers on the patients of cohorts, from the true walls."""

@@ -59,8 +59,8 @@ def title(row: str) -> str:
     """A row of Tables III and IV -> the tracker's title."""
     if row == "Reference":
         return REFERENCE
-    network, data = row.split(" | ")
-    return f"{'tas' if data == 'TAS-1K' else 'burman'}/{network.replace('-', '').lower()}"
+    network, data = row.replace("-1K", "").replace("-", "").lower().split(" | ")
+    return f"{data}/{network}"
 
 
 def _mean(frame: pd.DataFrame, column: str) -> Estimate | str:

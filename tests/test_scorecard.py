@@ -14,7 +14,7 @@ from tas_lib.bland_altman import Estimate
 from tas_lib.claims import NETWORKS, RULES, STEPS
 from tas_lib.errors import InputError
 from tas_lib.evidence import COHORTS, DESIGNS, MADE_BY, Evidence
-from tas_lib.numbers import BASELINES, baseline, beside, ours
+from tas_lib.numbers import BASELINES, baseline, beside, ours, title
 from tas_lib.refinement import CHAINS
 from tas_lib.scorecard import scorecard
 from tas_lib.verdicts import (
@@ -84,11 +84,11 @@ class World:
         rows = []
         for p in range(PATIENTS):
             for view in views:
-                for title, (mte, gls) in errors.items():
-                    row = {"patient": f"{cohort} {p}", "view": view, "tracker": f"{title}/seed0"}
+                for who, (mte, gls) in errors.items():
+                    row = {"patient": f"{cohort} {p}", "view": view, "tracker": f"{who}/seed0"}
                     row |= {"mte": 1e-3 * self.near(mte), "gls_true": -0.2}
                     row |= {"gls": -0.2 + 1e-2 * abs(self.near(gls))}
-                    rows.append(row | {"folds": int(p < (folds or {}).get(title, 0) * PATIENTS)})
+                    rows.append(row | {"folds": int(p < (folds or {}).get(who, 0) * PATIENTS)})
         self.write(name, rows)
 
     def table1(self, name):
@@ -159,10 +159,10 @@ class World:
             ill = ("healthy", "infarct")[p % 2]
             more = 0.0 if self.way > 0 else 8.0 * (ill == "infarct")
             for view in VIEWS:
-                for title in (PERFECT, TRUTH, *spread):
+                for tracker in (PERFECT, TRUTH, *spread):
                     for k, (visit, observer) in enumerate(twice):
-                        off = spread.get(title, 0.0) * wide * (k - 0.5)
-                        off += (title.startswith("tas")) * (0.5 + more)
+                        off = spread.get(tracker, 0.0) * wide * (k - 0.5)
+                        off += tracker.startswith("tas") * (0.5 + more)
                         level = np.array([1, 1, 1.5, 1.5, 1, 1]) ** self.way
                         rows.append(
                             {
@@ -171,7 +171,7 @@ class World:
                                 "view": view,
                                 "visit": visit,
                                 "observer": observer,
-                                "tracker": title,
+                                "tracker": tracker,
                                 "gls": -0.2 + 1e-2 * self.near(off),
                                 "segments": (-0.2 + 1e-2 * self.near(off) * level).tolist(),
                                 "accepted": [True] * 6,
@@ -340,6 +340,12 @@ def test_a_tracker_that_was_left_out_is_named(worlds, tmp_path):
     (tmp_path / "starts.json").write_text(archive.text(rows, **about))
     with pytest.raises(InputError, match="C23 have none .'myotracker@first' is not in the archive"):
         scorecard(tmp_path)
+
+
+def test_rows_of_the_papers_tables_are_titled_as_runs_are():
+    assert title("TAS-Net | TAS-1K") == "tas/tasnet" and title("Reference") == "speckle"
+    assert title("EchoTracker | Burman") == "burman/echotracker"
+    assert title("EchoTracker | Real") == "real/echotracker"
 
 
 def test_designs_are_those_of_table_four():
