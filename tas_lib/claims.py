@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tas_lib.anatomy import VIEWS
+from tas_lib.bland_altman import Estimate
 from tas_lib.evidence import (
     COHORTS,
     DESIGNS,
@@ -62,24 +63,26 @@ def best_s1(rows: pd.DataFrame) -> str:
     return mae[mae.index.str.startswith("S1")].idxmin()
 
 
+def _by_strategy(e: Evidence, column: str) -> pd.DataFrame:
+    rows = e.rows("strategies")
+    return people(rows, column, "strategy").rename(columns={best_s1(rows): "S1 at its best"})
+
+
 @_rule
 def c01(e: Evidence):
-    rows = e.rows("strategies")
-    mae = people(rows, "mae", "strategy").rename(columns={best_s1(rows): "S1 at its best"})
+    mae = _by_strategy(e, "mae")
     return [below(mae, strategy, "S1 at its best", "MAE: ") for strategy in ("S2", "S3")]
 
 
 @_rule
 def c02(e: Evidence):
-    rows = e.rows("strategies")
-    mae = people(rows, "mae", "strategy").rename(columns={best_s1(rows): "S1 at its best"})
+    mae = _by_strategy(e, "mae")
     return [below(mae, "S3", other, "MAE: ") for other in ("S1 at its best", "S2")]
 
 
 @_rule
 def c03(e: Evidence):
-    rows = e.rows("strategies")
-    spread = people(rows, "spread", "strategy").rename(columns={best_s1(rows): "S1 at its best"})
+    spread = _by_strategy(e, "spread")
     return [below(spread, "S1 at its best", other, "spread: ") for other in ("S2", "S3")]
 
 
@@ -164,8 +167,8 @@ def c11(e: Evidence):
 @_rule
 def c12(e: Evidence):
     folded = people(e.ablation(), "folded")
-    apart = estimate(FAR_MORE * folded["tasnet"] - folded["myotracker"])
-    return [Quantity("folded films, %: twice TAS-Net's less MyoTracker's", apart)]
+    fewer = estimate(FAR_MORE * folded["tasnet"] - folded["myotracker"])
+    return [Quantity(f"folded films, %: {FAR_MORE:g} x TAS-Net's less MyoTracker's", fewer)]
 
 
 @_rule
@@ -264,6 +267,8 @@ def c21(e: Evidence):
     disease = paired.groupby("patient").pathology.first()
     many = disease.map(disease.value_counts()) >= LEAST
     code = disease[many].astype("category").cat.codes
+    if code.nunique() < 2:
+        return f"there are no two diseases of {LEAST} patients each"
     both = pd.concat([absolute(paired), code], axis=1, join="inner").to_numpy()
 
     def widest(v: np.ndarray) -> float:
@@ -289,8 +294,8 @@ def c22(e: Evidence):
     return [*found, Quantity("seconds for 64 frames by the small TAS-Net", seconds, SECONDS)]
 
 
-def _exact(value: float):
-    return estimate(np.full(2, value))
+def _exact(value: float) -> Estimate:
+    return Estimate(value, value, value)
 
 
 @_rule

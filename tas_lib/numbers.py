@@ -111,7 +111,8 @@ def _speed(e: Evidence, number: pd.Series) -> Estimate:
     bench = e.rows("bench_trackers")
     name = number.row.replace("-", "").lower()
     chosen = bench[(bench.tracker == name) & (bench.preset == "paper")]
-    return estimate(np.repeat(chosen[chosen.frames == chosen.frames.max()].ms_per_frame, 2))
+    (value,) = chosen[chosen.frames == chosen.frames.max()].ms_per_frame
+    return Estimate(value, value, value)
 
 
 _OF = {

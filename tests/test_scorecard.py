@@ -255,6 +255,14 @@ def test_what_learnt_labels_is_judged_where_it_was_made(worlds, tmp_path):
     assert of_claim(RULES["C15"](Evidence(tmp_path))) == REPRODUCED
 
 
+def test_one_disease_is_not_compared(worlds, tmp_path):
+    for cohort in COHORTS:
+        rows, about = archive.read(worlds["good"] / f"agreement_{cohort}.json")
+        text = archive.text(rows.assign(pathology="healthy"), **about)
+        (tmp_path / f"agreement_{cohort}.json").write_text(text)
+    assert "no two diseases of 3 patients" in RULES["C21"](Evidence(tmp_path))
+
+
 def test_seeds_count_as_one_tracker(worlds, tmp_path):
     rows, about = archive.read(worlds["good"] / "ablation.json")
     other = rows.assign(tracker=rows.tracker.str.replace("seed0", "seed1"), mte=rows.mte + 1e-3)
