@@ -158,7 +158,7 @@ for column in ("mte", "gls_error"):
         }
 tests = pd.DataFrame(tests).T
 tests["p, signs, Holm"] = holm(tests["p, signs"])
-tests.style.format("{:.3f}", subset=["p, t", "p, signs", "p, signs, Holm"])
+tests.style.format("{:.2g}", subset=["p, t", "p, signs", "p, signs, Holm"])
 
 # %% [markdown]
 # ## Verdicts
