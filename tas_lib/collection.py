@@ -97,8 +97,10 @@ def manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
         manifest = json.loads(path.read_text())
         if not all(isinstance(entry["file"], str) for entry in manifest["recordings"]):
             raise TypeError("a file's name is no text")
+    except FileNotFoundError as error:
+        raise InputError(path, "file", "is not there", remedy) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"is no manifest of recordings ({error})"
+        problem = f"is no manifest of recordings ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, remedy) from error
     return manifest
 

@@ -102,7 +102,7 @@ def test_agreement_needs_two_observers(folder):
     (folder / MANIFEST).write_text(json.dumps(about))
     with pytest.raises(InputError, match="observers: are not two; take the cohort hunt-a"):
         agreement.agreement(folder, Knowing())
-    with pytest.raises(InputError, match="no manifest of recordings"):
+    with pytest.raises(InputError, match="file: is not there"):
         agreement.agreement(folder / "absent", Knowing())
 
 

@@ -20,7 +20,7 @@ def agreement(
     ] = "speckle",
     quiet: Quiet = False,
 ) -> None:
-    """Measure by how much peak GLS differs between two observers of the same recordings.
+    """Measure how far apart two observers' peak GLS is.
 
     Each draws the walls in the frame of end-systole, as seen by them; the tracker does the rest.
     Beside it the difference that perfect tracking of the drawings would leave.

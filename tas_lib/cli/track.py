@@ -46,11 +46,12 @@ def track(
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Follow the heart's wall through a clip, from the walls drawn at end-systole.
+    """Follow the heart's wall through a clip.
 
-    Writes a recording (.nc: frames, `tracks` in metres, `visibility`), strain over time (.csv and
-    .png: global and of six segments of the wall's middle) and a movie with the tracked wall (.mp4).
-    For research alone: this is no medical device.
+    From the walls drawn at end-systole. Writes a recording (.nc: frames, `tracks` in metres,
+    `visibility`), strain over time (.csv and .png: global and of six segments of the wall's
+    middle) and a movie with the tracked wall (.mp4). For research alone: this is no medical
+    device.
 
     \b
     Examples (the first on the clip that is installed):
