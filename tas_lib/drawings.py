@@ -190,6 +190,32 @@ def for_clip(drawing, recording: xr.Dataset):
     return drawing
 
 
+def by_clip(drawings: list, recordings: list[xr.Dataset]) -> list:
+    """Of each recording the drawing that was made on it, or None. Raises InputError."""
+    found = [None] * len(recordings)
+    for drawing in drawings:
+        faults = [_fault(drawing, recording) for recording in recordings]
+        if len(faults) == 1 and faults[0]:
+            raise faults[0]
+        if None not in faults:
+            problem = f"{drawing.clip.file!r} is none of the clips that are given"
+            raise InputError(drawing.source, "clip", problem, "add it, or leave this file out")
+        k = faults.index(None)
+        if found[k] is not None:
+            problem = f"is the same as that of {found[k].source}"
+            raise InputError(drawing.source, "clip", problem, "give one of the two")
+        found[k] = drawing
+    return found
+
+
+def _fault(drawing, recording: xr.Dataset) -> InputError | None:
+    try:
+        for_clip(drawing, recording)
+    except InputError as error:
+        return error
+    return None
+
+
 def _refuse(where: str, field: str, problem: str) -> NoReturn:
     problem = f"drawn on another clip ({problem})"
     raise InputError(where, field, problem, "give the clip that was drawn on")
