@@ -90,7 +90,7 @@ def walls(clicks: Clicks, recording: xr.Dataset) -> Contours:
     return validate(
         Contours(
             **beat,
-            method=f"three clicks, a prior shape and a wall of {clicks.thickness_mm:g} mm",
+            method=f"made of three clicks, with a thickness of {clicks.thickness_mm:g} mm,",
             uncertainty_mm=UNCERTAINTY_MM,
             contours=(Contour(clicks.frame, *drawn),),
             source=clicks.source,

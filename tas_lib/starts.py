@@ -60,7 +60,8 @@ def start(
     frame = wanted if wanted in known else min(known)
     mesh = drawn_mesh(known[frame], beat, where=f"{walls.source}: frame {known[frame].frame}")
     _check(beat, mesh, walls.source)
-    how = f"{walls.method}, by {walls.author}, {walls.date} ({Path(walls.source).name})"
+    how = walls.method if isinstance(drawn, Clicks) else "drawn"
+    how = f"{how} by {walls.author}, {walls.date} ({Path(walls.source).name})"
     return Start(_bare(beat), mesh, frame, how)
 
 
