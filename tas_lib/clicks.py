@@ -2,9 +2,9 @@
 
 The endocardium is the cavity of `anatomy.Anatomy`, a healthy ventricle of published size, mapped
 affinely so that its ends and its apex lie on the clicks; it is then at its widest 1.12 times as
-wide as the annulus. The epicardium lies a constant thickness outside. Strain is that of the middle
-line, half the thickness outside the clicks: a thicker wall makes that line longer, and since what
-is tracked there shortens by about as many millimetres, the strain's size smaller.
+wide as the annulus. The epicardium lies a constant thickness outside. That thickness decides which
+tissue is followed as the middle of the wall: the less it fits, the more of blood or of what lies
+around is. A report says what 2 mm less and more would make of GLS.
 """
 
 from dataclasses import dataclass, fields
@@ -57,15 +57,15 @@ def parse(data: dict[str, Any], path: str | Path) -> Clicks:
     return clicks
 
 
-def prior() -> np.ndarray:
-    """The cavity's outline (POINTS, 2) on axes that the clicks give, left base to right base.
+def prior(points: int = POINTS) -> np.ndarray:
+    """The cavity's outline (points, 2) on axes that the clicks give, left base to right base.
 
     First along the annulus, -1 and 1 its ends, then from its middle (0) to the apex (1).
     """
     heart = Anatomy()
     long = heart.centre - heart.apex
     end = np.arccos((heart.centre - heart.length) / long)
-    angle = np.linspace(-end, end, POINTS)
+    angle = np.linspace(-end, end, points)
     height = heart.centre - long * np.cos(angle)
     across = heart.inner(height) * np.sign(angle) / heart.inner(heart.length)
     return np.stack([across, (heart.length - height) / (heart.length - heart.apex)], axis=-1)

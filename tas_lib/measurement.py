@@ -152,6 +152,11 @@ def measure(
     )
 
 
+def number(value: float, digits: int = 1) -> str:
+    """-17.25 as "\u221217.2"; what could not be computed as a dash."""
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else "–"
+
+
 def _curves(tracked: xr.Dataset, beat: xr.Dataset) -> np.ndarray:
     whole, segments = longitudinal_strain(tracked.tracks.values, int(beat.attrs["ed_frame"]))
     return 100 * np.column_stack([whole, segments])
@@ -191,7 +196,7 @@ def _notes(film: xr.Dataset, quality: pd.DataFrame, last: float) -> list[str]:
     """What readers must know of this clip; `last`: GLS in its last frame [%]."""
     notes = []
     if whole_beat(film):
-        notes.append(f"GLS at the beat's end is {last:z.1f} %; without drift it would be 0.")
+        notes.append(f"GLS at the beat's end is {number(last)} %; without drift it would be 0.")
     else:
         ends = film.attrs.get("cycle") == "ED to ES"
         why = "ends with end-systole" if ends else "does not say that it holds a whole beat"
@@ -220,7 +225,7 @@ def thickness_note(recording: xr.Dataset, clicked: Clicks, tracker: Tracker) -> 
         beat, mesh, frame, _ = starts.start(recording, other, tracker.start)
         curves = _curves(corrections.follow(beat, tracker, {frame: mesh}), beat)
         gls = curves[int(beat.attrs["es_frame"]), 0]
-        words.append(f"{gls:z.1f} % at {thickness:g} mm")
+        words.append(f"{number(gls)} % at {thickness:g} mm")
     return (
         f"The wall's thickness, {clicked.thickness_mm:g} mm, is assumed: end-systolic GLS would be "
         f"{' and '.join(words)}."

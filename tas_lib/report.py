@@ -19,7 +19,7 @@ from tas_lib import observers, recording
 from tas_lib.anatomy import VIEWS
 from tas_lib.book import themed
 from tas_lib.bullseye import NAMES, bullseye
-from tas_lib.measurement import QUANTITIES, Measurement, spread
+from tas_lib.measurement import QUANTITIES, Measurement, number, spread
 from tas_lib.movie import write_movie
 from tas_lib.player import film_player
 from tas_lib.recording import replacing
@@ -161,11 +161,6 @@ def page(views: Sequence[Measurement], results: pd.DataFrame, made: dict[str, An
         near=round(1e3 * observers.NEAR),
         lost=observers.LOST,
     )
-
-
-def number(value: float, digits: int = 1) -> str:
-    """-17.25 as "\u221217.2"; what could not be computed as a dash."""
-    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else "–"
 
 
 def _film(view: Measurement) -> str:

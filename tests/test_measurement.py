@@ -155,5 +155,6 @@ def test_the_assumed_thickness_is_varied(shrinking):
     clicked = clicks.Clicks(clip, "me", "2026", **beat, frame=4, points=points)
     note = thickness_note(shrinking.drop_vars("mesh"), clicked, SPECKLE["speckle"])
     assert "8 mm, is assumed" in note and "at 6 mm" in note and "at 10 mm" in note
-    values = [float(word) for word in note.split() if word.startswith("-")]
+    words = note.replace("\N{MINUS SIGN}", "-").split()
+    values = [float(word) for word in words if word.startswith("-")]
     np.testing.assert_allclose(values, -17, atol=1)  # all shrinks alike

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tas_lib import cli, recording, report
 from tas_lib.anatomy import VIEWS
 from tas_lib.bullseye import NAMES, bullseye
-from tas_lib.measurement import Measurement, spread
+from tas_lib.measurement import Measurement, number, spread
 from tas_lib.strain import segment_names
 
 MADE = {"command": "tas strain <loop>", "sha256": {"loop.mp4": "ab12"}}
@@ -150,8 +150,8 @@ def test_the_bullseye_has_the_views_where_they_belong_and_blanks_elsewhere():
 
 
 def test_numbers_are_typeset():
-    assert report.number(-17.25) == "\N{MINUS SIGN}17.2" and report.number(-0.01) == "0.0"
-    assert report.number(float("nan")) == "–"
+    assert number(-17.25) == "\N{MINUS SIGN}17.2" and number(-0.01) == "0.0"
+    assert number(float("nan")) == "–"
 
 
 def tas(*words):
