@@ -61,8 +61,8 @@ class Measurement:
         return replace(self, notes=(*self.notes, note))
 
     @property
-    def view(self) -> str | None:
-        return self.film.attrs.get("view")
+    def view(self) -> str:
+        return self.film.attrs.get("view", "clip")
 
     @property
     def curves(self) -> pd.DataFrame:

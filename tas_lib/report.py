@@ -131,7 +131,7 @@ def summary(views: Sequence[Measurement]) -> list[str]:
     results = table(views)
     lines = []
     for row in results[results.segment == "GLS"].to_dict("records"):
-        line = f"{row['view'] or 'clip'}: end-systolic GLS {number(row['end_systolic'])} %"
+        line = f"{row['view']}: end-systolic GLS {number(row['end_systolic'])} %"
         if np.isfinite(row["end_systolic_sd"]):
             ends = (number(row[f"end_systolic_{end}"]) for end in ("low", "high"))
             line += f", SD {number(row['end_systolic_sd'])}, 95 % interval {' to '.join(ends)}"
@@ -166,7 +166,7 @@ def page(views: Sequence[Measurement], results: pd.DataFrame, made: dict[str, An
 def _film(view: Measurement) -> str:
     title = view.film.attrs.get("source", "clip")
     shown = [name for name in ("visibility",) if name in view.film]
-    alt = f"{view.view or 'the clip'}, with the wall that was followed"
+    alt = f"{view.view}, with the wall that was followed"
     return film_player({title: view.film}, quantity=shown, alt=alt, height=420, show_mesh=True).data
 
 
@@ -189,7 +189,7 @@ def _curves(view: Measurement):
     time, es = 1e3 * shown.index.to_numpy(), 1e3 * float(film.time[int(film.attrs["es_frame"])])
     sd = spread(view.runs[..., 0])[0]
     alt = (
-        f"Strain curves of {view.view or 'the clip'} over time: global, least "
+        f"Strain curves of {view.view} over time: global, least "
         f"{number(shown.GLS.min())} %, and of six segments; end-systole at {es:.0f} ms."
     )
 

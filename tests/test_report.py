@@ -1,20 +1,25 @@
 """The report says what was measured, to everybody, and fetches nothing; `tas strain` writes it."""
 
+import inspect
 import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from camus_files import MM, scene, write_camus
 from typer.testing import CliRunner
 
 from tas_lib import cli, recording, report
 from tas_lib.anatomy import VIEWS
 from tas_lib.bullseye import NAMES, bullseye
-from tas_lib.measurement import Measurement, number, spread
+from tas_lib.clicks import THICKNESS_MM
+from tas_lib.measurement import THICKER, Measurement, measure, number, spread
+from tas_lib.observers import LOST, NEAR, SHARE
 from tas_lib.strain import segment_names
 
 MADE = {"command": "tas strain <loop>", "sha256": {"loop.mp4": "ab12"}}
@@ -180,6 +185,34 @@ def test_a_clip_becomes_a_report(clip, tmp_path):
     again = tas(*words)
     assert again.exit_code == 2 and "exists already" in again.stderr
     assert tas(*words, "--force", "--quiet").output == ""
+
+
+def test_half_a_beat_with_masks_needs_no_drawing(tmp_path):
+    cfg = write_camus(tmp_path, *scene((MM, MM)))
+    result = tas(cfg, "--tracker", "speckle", "--drawings", 0, "--out", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    data = json.loads((tmp_path / "report/report.json").read_text())
+    assert data["segments"][0]["end_systolic"] is not None
+    assert data["segments"][0]["peak"] is None is data["segments"][0]["end_systolic_sd"]
+    assert "ends with end-systole" in data["views"][0]["notes"][0]
+
+
+def test_a_clip_of_no_known_view_has_sides_and_no_bullseye(view_of):
+    view = view_of(None)
+    del view.film.attrs["view"]
+    page = Page(report.page([view], report.table([view]), MADE))
+    assert "basal left" in page.text and "GLS, clip" in page.text
+    assert not any("Bull" in attrs.get("alt", "") for _, attrs in page.tags)
+
+
+def test_the_book_states_the_rules_that_hold():
+    text = (Path(__file__).parents[1] / "book/own_data.md").read_text()
+    drawings = inspect.signature(measure).parameters["drawings"].default
+    said = inspect.signature(cli.strain.strain).parameters["drawings"].default
+    assert drawings == said and f"from {drawings} others" in text and SHARE == 0.5
+    assert f"of {drawings + 1} runs" in text and f"assumed: {THICKNESS_MM:.0f} mm" in text
+    assert f"within {1e3 * NEAR:.0f} ms" in text and f"less than {LOST}" in text
+    assert f"what {THICKER:.0f} mm less" in text
 
 
 def test_what_is_wrong_is_named_before_anything_is_written(clip, tmp_path):
