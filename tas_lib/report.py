@@ -27,13 +27,15 @@ from tas_lib.recording import replacing
 WARNING = "For research only: this is not a medical device. Do not diagnose or treat by it."
 FORMAT = "tas-strain-1"
 TITLES = dict(zip(QUANTITIES, ("End-systolic", "Peak systolic", "Peak", "Index"), strict=True))
+PERCENT = (*QUANTITIES, "strain")  # how the names of such columns begin
 UNITS = {
     "end_systolic, peak_systolic, peak": "% of the length at end-diastole, shortening negative",
     "post_systolic_index": "% of the peak that is reached after end-systole",
     "_sd, _low, _high": "% as the quantity: SD over all runs, ends of the 95 % interval",
     "expected, measured": "mean correlation of the speckle near the start frame with it, -1 to 1",
     "lost": "share of the segment's points, 0 to 1",
-    "time_s": "s since end-diastole",
+    "time_s": "s since the beat's first frame",
+    "start_frame, ed_frame, es_frame": "frames of the beat, from 0",
 }
 
 
@@ -60,7 +62,7 @@ def _columns(value: np.ndarray, sd: np.ndarray, half: np.ndarray) -> dict[str, f
 
 
 def curves(views: Sequence[Measurement]) -> pd.DataFrame:
-    """Strain [%] over time [s]: columns view, time_s, GLS and segments 1 to 6, base to base."""
+    """Strain [%] of all views over time [s], a row by view, segment and frame."""
     tables = [view.curves.reset_index().assign(view=view.view) for view in views]
     long = [t.melt(["view", "time_s"], var_name="segment", value_name="strain") for t in tables]
     return pd.concat(long, ignore_index=True)
@@ -73,8 +75,8 @@ def write(folder: Path, views: Sequence[Measurement], made: dict[str, Any]) -> l
     """
     results, films = table(views), dict(zip(stems(views), views, strict=True))
     texts = {
-        "segments.csv": results.to_csv(index=False, float_format="%.3f"),
-        "curves.csv": curves(views).to_csv(index=False, float_format="%.4f"),
+        "segments.csv": _csv(results),
+        "curves.csv": _csv(curves(views)),
         "report.json": json.dumps(_numbers(views, results, made), indent=1, allow_nan=False),
         "index.html": page(views, results, made),
     }
@@ -85,6 +87,12 @@ def write(folder: Path, views: Sequence[Measurement], made: dict[str, Any]) -> l
         with replacing(folder / name) as temporary:
             temporary.write_text(text, "utf-8")
     return [folder / name for name in (*(f"{n}.{s}" for n in films for s in ("nc", "mp4")), *texts)]
+
+
+def _csv(results: pd.DataFrame) -> str:
+    """A table whose columns of percents say so."""
+    percent = {name: f"{name}_percent" for name in results if name.startswith(PERCENT)}
+    return results.rename(columns=percent).to_csv(index=False, float_format="%.4f")
 
 
 def stems(views: Sequence[Measurement]) -> list[str]:
@@ -146,13 +154,18 @@ def page(views: Sequence[Measurement], results: pd.DataFrame, made: dict[str, An
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = number
-    gls = results[results.segment == "GLS"].set_index("view")
+    gls = results[results.segment == "GLS"].set_index("view").to_dict("index")
+    notes = {}
+    for view in views:
+        for note in view.notes:
+            notes.setdefault(note, []).append(view.view)
     return environment.from_string(source).render(
         views=views,
         films=[_film(view) for view in views],
         curves=[_curves(view).data for view in views],
         bullseye=_bullseye(results).data if set(results.segment) & set(NAMES) else None,
-        gls=gls.iloc[::-1].to_dict("index"),
+        gls=dict(sorted(gls.items(), key=lambda item: item[0] != "all")),
+        notes=notes,
         rows={view.view: results[results.view == view.view].to_dict("records") for view in views},
         titles=TITLES,
         by_tracker=by_tracker,

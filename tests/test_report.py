@@ -116,7 +116,7 @@ def test_what_was_not_computed_is_a_dash_and_null(view_of, tmp_path):
     data = json.loads((tmp_path / "report.json").read_text())
     assert data["segments"][0]["peak"] is None and data["segments"][0]["end_systolic_sd"] is None
     assert data["warning"] == report.WARNING and data["units"] == report.UNITS
-    assert pd.read_csv(tmp_path / "segments.csv").peak.isna().all()
+    assert pd.read_csv(tmp_path / "segments.csv").peak_percent.isna().all()
 
 
 def test_all_files_say_the_same(view_of, tmp_path):
@@ -126,13 +126,13 @@ def test_all_files_say_the_same(view_of, tmp_path):
     data = json.loads((tmp_path / "report.json").read_text())
     table = pd.read_csv(tmp_path / "segments.csv")
     np.testing.assert_allclose(
-        [row["end_systolic"] for row in data["segments"]], table.end_systolic, atol=1e-3
+        [row["end_systolic"] for row in data["segments"]], table.end_systolic_percent, atol=1e-3
     )
     curves = pd.read_csv(tmp_path / "curves.csv")
-    assert list(curves.columns) == ["view", "time_s", "segment", "strain"]
+    assert list(curves.columns) == ["view", "time_s", "segment", "strain_percent"]
     gls = curves[(curves.view == "A2C") & (curves.segment == "GLS")]
-    np.testing.assert_allclose(gls.strain, views[1].curves.GLS, atol=1e-3)
-    assert data["views"][1]["curves"]["GLS"] == pytest.approx(gls.strain.tolist(), abs=1e-3)
+    np.testing.assert_allclose(gls.strain_percent, views[1].curves.GLS, atol=1e-3)
+    assert data["views"][1]["curves"]["GLS"] == pytest.approx(gls.strain_percent.tolist(), abs=1e-3)
     assert data["made"] == MADE and data["views"][0]["runs"] == 8
     assert "tracks" in recording.open(tmp_path / "A4C.nc")
 
