@@ -100,27 +100,30 @@ test: $(STAMP)
 
 # Equal budgets for all rows, and one start: a network that learnt from simple hearts, or, at the paper's
 # size and on a GPU, INIT=cotracker.safetensors, the published weights as `tas weights import` writes
-# them. What is in its folder is kept, so that a run goes on where it was stopped; a template that is left
-# out does not stop it. `evaluate` also judges the start.
+# them. LEARN="--steps 360 --batch 16 --device cuda" suits a GPU. What is in its folder is kept, so that a
+# run goes on where it was stopped; a template that is left out does not stop it. `evaluate` also judges
+# the start.
 TABLE1 := _build/table1/$(PROFILE)
 SIZE   := $(subst laptop,paper,$(PROFILE))
 START  := $(TABLE1)/start/best.safetensors
 INIT   ?= $(START)
+LEARN  ?= $(LEARN_$(PROFILE))
 TEMPLATES_smoke  := 3
 TEMPLATES_laptop := 48
 TEMPLATES_paper  := 739
 STAGES_smoke  := --first 4 --seeds 0
-STAGES_laptop := --first 32 --seeds 0,1 --steps 2000
+STAGES_laptop := --first 32 --seeds 0,1
 STAGES_paper  := --first 242 --seeds 0,1,2 --preset paper --device cuda
 PATIENTS_smoke  := --n 1
-PATIENTS_laptop := --n 4
+PATIENTS_laptop := --n 8
+LEARN_laptop := --steps 2000
 table1: $(STAMP)
 	@$(BIN)/tas cohort templates --n $(TEMPLATES_$(PROFILE)) --profile $(SIZE) --out $(TABLE1)/templates
 	@[ $(INIT) != $(START) ] || { \
 	    { $(BIN)/tas dataset --templates $(TABLE1)/templates --strategy burman --n 50 --out $(TABLE1)/burman || \
 	        [ $$? = 1 ]; } && \
 	    $(BIN)/tas train tasnet --data $(TABLE1)/burman --profile $(PROFILE) --out $(TABLE1)/start; }
-	@$(BIN)/tas refine --stages table1 --templates $(TABLE1)/templates --profile $(PROFILE) $(STAGES_$(PROFILE)) \
+	@$(BIN)/tas refine --stages table1 --templates $(TABLE1)/templates --profile $(PROFILE) $(STAGES_$(PROFILE)) $(LEARN) \
 	    --init $(INIT) --out $(TABLE1) || [ $$? = 1 ]
 	@for cohort in sshf hunt; do \
 	    $(BIN)/tas cohort $$cohort --profile $(SIZE) $(PATIENTS_$(PROFILE)) --out $(TABLE1)/cohort-$$cohort && \

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tas_lib.farm import each
 from tas_lib.heart import Heart
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.patients import random_heart
-from tas_lib.simulator import CLINICAL, Acquisition, SectorOperator
+from tas_lib.simulator import CLINICAL, operator_of
 from tas_lib.tissue import Echogenicity
 
 POSES = 100  # drawn at most for one recording
@@ -295,14 +295,9 @@ def make_cohort(
     return made.manifest
 
 
-@lru_cache(1)
-def _operator(acquisition: Acquisition) -> SectorOperator:
-    return SectorOperator(acquisition, progress=False)
-
-
 def _make(case: Case, folder: Path, half: bool) -> dict[str, Any]:
     """Write a recording -> its entry in the manifest."""
-    operator = _operator(case.scanner.acquisition)
+    operator = operator_of(case.scanner.acquisition, progress=False)
     ds = film(case, half, operator=operator, workers=1, progress=False)
     recording.save(ds, folder / case.file)
     return _about(case, ds)

@@ -25,11 +25,11 @@ class Collection:
     """The collection in `folder`, opened or begun; `manifest` is what its file holds.
 
     identity: what all its recordings share, by name. Raises InputError where the folder holds
-    another collection or can't be used; warns where other versions made a part of it.
+    another collection or can't be used.
     """
 
     def __init__(self, folder: str | Path, identity: dict[str, Any]):
-        self.folder = Path(folder)
+        self.folder, self._now = Path(folder), facts()
         self.manifest = _opened(self.folder, identity)
         self._entries = {entry["file"]: entry for entry in self.manifest["recordings"]}
 
@@ -47,7 +47,11 @@ class Collection:
         self.enter(file, **about)
 
     def enter(self, file: str, **about: Any) -> None:
-        """Enter a recording that is in the folder in the manifest."""
+        """Enter a recording that is in the folder in the manifest.
+
+        Warns where other versions made what is there.
+        """
+        self._add_versions()
         self._entries[file] = {
             "file": file,
             "sha256": digest(self.folder / file),
@@ -58,35 +62,42 @@ class Collection:
         with recording.replacing(self.folder / MANIFEST) as temporary:
             temporary.write_text(json.dumps(self.manifest, indent=1))
 
+    def _add_versions(self) -> None:
+        """Make the versions of today the last of `made_with`."""
+        made_with, now = self.manifest["made_with"], self._now
+        before = made_with[-1] if made_with else now
+        changed = [
+            f"{key} {before.get(key)} -> {now[key]}"
+            for key in ("commit", "Python", *PACKAGES)
+            if before.get(key) != now[key]
+        ]
+        if changed:
+            problem = f"{self.folder}: a part was made with {', '.join(changed)}"
+            warnings.warn(problem, stacklevel=3)
+        if changed or not made_with:
+            made_with.append(now)
+
 
 def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
-    """The folder's manifest, or a new one; the versions of today are the last of `made_with`."""
-    path, now = folder / MANIFEST, facts()
+    """The folder's manifest, or a new one."""
+    path = folder / MANIFEST
     try:
         folder.mkdir(parents=True, exist_ok=True)
         manifest = json.loads(path.read_text())
         holds = {key: manifest[key] for key in identity}
-        made_with, _ = manifest["made_with"], manifest["recordings"]
+        _ = manifest["made_with"][-1]["commit"], manifest["recordings"]
     except FileNotFoundError:
-        return {**identity, "made_with": [now], "recordings": []}
+        return {**identity, "made_with": [], "recordings": []}
     except OSError as error:
         problem = f"cannot be used ({error.strerror})"
         raise InputError(folder, "folder", problem, "name another one") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         problem = f"is no manifest of this kind ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "name another folder, or delete it") from error
     other = [f"{key} {holds[key]}" for key in identity if holds[key] != identity[key]]
     if other:
         problem = f"holds another collection ({', '.join(other)})"
         raise InputError(folder, "folder", problem, "name another folder for this one")
-    changed = [
-        f"{key} {made_with[-1].get(key)} -> {now[key]}"
-        for key in ("commit", "Python", *PACKAGES)
-        if made_with[-1].get(key) != now[key]
-    ]
-    if changed:
-        warnings.warn(f"{folder}: a part was made with {', '.join(changed)}", stacklevel=4)
-        made_with.append(now)
     return manifest
 
 
@@ -97,8 +108,10 @@ def manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
         manifest = json.loads(path.read_text())
         if not all(isinstance(entry["file"], str) for entry in manifest["recordings"]):
             raise TypeError("a file's name is no text")
+    except FileNotFoundError as error:
+        raise InputError(path, "file", "is not there", remedy) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"is no manifest of recordings ({error})"
+        problem = f"is no manifest of recordings ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, remedy) from error
     return manifest
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tas_lib.farm import each
 from tas_lib.scene import Choices, Scene, acquisition_for
 from tas_lib.segmentation import coarse, seen
 from tas_lib.simple_heart import simple_motion
-from tas_lib.simulator import WIDE, Acquisition, SectorOperator
+from tas_lib.simulator import WIDE, Acquisition, operator_of
 from tas_lib.speckle import correlation
 
 FILMS = {  # strategy -> film of a scene
@@ -42,12 +42,6 @@ def acquisition(template: xr.Dataset) -> Acquisition:
     own = acquisition_for(template)
     fits = own.sector <= WIDE.sector + 1e-9 and own.r_max <= WIDE.r_max + 1e-9
     return WIDE if fits else own
-
-
-@lru_cache(4)
-def operator_of(acq: Acquisition, progress: bool = True) -> SectorOperator:
-    """An acquisition's operator, kept for the next template."""
-    return SectorOperator(acq, progress=progress)
 
 
 def simulate(

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from tas_lib.mesh import folds
-from tas_lib.strain import longitudinal_strain, segment_of
+from tas_lib.strain import longitudinal_strain, segment_nodes
 from tas_lib.trackers.tracker import Tracker, track
 
 PICTURE = 256  # pixels a side, to which both axes are scaled
@@ -99,8 +99,7 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
 
 def _by_segment(values: np.ndarray) -> np.ndarray:
     """Means (6,) of values (T, l, r)."""
-    segment = segment_of(values.shape[1])
-    return np.array([values[:, segment == k].mean() for k in range(6)])
+    return np.array([values[:, nodes].mean() for nodes in segment_nodes(values.shape[1])])
 
 
 def tally(visibility: np.ndarray, correlation: np.ndarray) -> np.ndarray:

@@ -17,12 +17,13 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from tas_lib.dataset import acquisition, open_template, operator_of
+from tas_lib.dataset import acquisition, open_template
 from tas_lib.errors import InputError
 from tas_lib.farm import each
 from tas_lib.figures import middle
 from tas_lib.scene import Scene
 from tas_lib.segmentation import coarse
+from tas_lib.simulator import operator_of
 from tas_lib.speckle import correlation, mean_absolute_error
 from tas_lib.strategies import s1, s3
 
@@ -61,7 +62,7 @@ def _rows(path: Path, seed: int) -> list[dict[str, Any]]:
     if "elevation" in template:  # the truth of a virtual patient
         template = coarse(template)
     es, real = int(template.attrs["es_frame"]), correlation(template)
-    operator = operator_of(acquisition(template), False)
+    operator = operator_of(acquisition(template), progress=False)
     scene, other = (Scene(template, s, operator=operator, progress=False) for s in (seed, seed + 1))
     curves = {TEMPLATE: real}
     curves |= {f"S1 p={p}": correlation(s1(scene, p)) for p in P_VALUES}

@@ -14,7 +14,8 @@ import shapely
 import xarray as xr
 from scipy.interpolate import PchipInterpolator, make_smoothing_spline
 
-from tas_lib.contours import Contours, for_clip, to_metres
+from tas_lib.contours import Contour, Contours
+from tas_lib.drawings import cut_to_beat, for_clip, frame_index, to_metres
 from tas_lib.errors import InputError
 from tas_lib.recording import MESH_DIMS, triangle_areas, validate
 
@@ -32,47 +33,52 @@ def template_mesh(
     Nodes move between the drawn frames by a cubic that overshoots nowhere, over time rather than
     frame numbers; the end of the beat need not meet its start. A drawn frame that the reader
     dropped as a repetition stands for the frame before it, which shows the same image; drawings
-    outside the recording's frames are ignored. Raises InputError: contours of another clip, walls
-    that give folds, mesh outside the sector.
+    outside the recording's frames are ignored. Raises InputError: contours of another clip,
+    walls that give folds, mesh outside the sector.
     """
     for_clip(contours, recording)
     if n_longitudinal < 4 or n_radial < 2:
         problem = f"are {n_longitudinal}, {n_radial}"
         raise InputError("mesh", "n_longitudinal, n_radial", problem, "choose 4, 2 or more")
     kept = recording["frame"].values
-
-    def index(frame: int) -> int:
-        return int(np.searchsorted(kept, frame, side="right")) - 1
-
     keys: dict[int, list[np.ndarray]] = {}
-    for k, drawn in enumerate(contours.contours):
-        if not kept[0] <= drawn.frame <= max(kept[-1], contours.last_frame):
-            continue
-        walls = (to_metres(wall, recording) for wall in (drawn.endo, drawn.epi))
-        where = f"{contours.source}: contours[{k}]"
-        nodes = mesh_from_walls(*walls, n_longitudinal, n_radial, where=where)
-        keys.setdefault(index(drawn.frame), []).append(nodes)
+    for k, contour in enumerate(contours.contours):
+        if kept[0] <= contour.frame <= max(kept[-1], contours.last_frame):
+            where = f"{contours.source}: contours[{k}]"
+            nodes = drawn_mesh(contour, recording, n_longitudinal, n_radial, where=where)
+            keys.setdefault(frame_index(recording, contour.frame), []).append(nodes)
     at = recording.time.values[list(keys)]
     path = PchipInterpolator(at, [np.mean(same, axis=0) for same in keys.values()])
 
-    first, last = index(contours.ed_frame), index(contours.last_frame)
-    cut = recording.isel(time=slice(first, last + 1))
-    cut["mesh"] = (MESH_DIMS, path(cut.time.values))
+    cut = cut_to_beat(contours, recording)
+    start = recording.time.values[frame_index(recording, contours.ed_frame)]
+    cut["mesh"] = (MESH_DIMS, path(start + cut.time.values))
     cut = cut.assign_coords(
-        time=("time", cut.time.values - cut.time.values[0], cut.time.attrs),
         longitudinal=np.linspace(0, 1, n_longitudinal),
         radial=np.linspace(0, 1, n_radial),
         axis=["x", "z"],
     )
     cut.attrs |= {
-        "view": contours.view,
-        "ed_frame": 0,
-        "es_frame": index(contours.es_frame) - first,
-        "cycle": "ED to ED",
         "mesh_source": f"drawn by {contours.author}, {contours.date}",
         "mesh_uncertainty_mm": contours.uncertainty_mm,
     }
     return validate(cut, contours.source)
+
+
+def drawn_mesh(
+    contour: Contour,
+    recording: xr.Dataset,
+    n_longitudinal: int = 36,
+    n_radial: int = 5,
+    *,
+    where: str = "contour",
+) -> np.ndarray:
+    """The mesh (n_longitudinal, n_radial, 2) [m] of the walls drawn in one frame.
+
+    Raises InputError where it would fold.
+    """
+    walls = (to_metres(wall, recording) for wall in (contour.endo, contour.epi))
+    return mesh_from_walls(*walls, n_longitudinal, n_radial, where=where)
 
 
 def mesh_from_walls(

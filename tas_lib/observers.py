@@ -19,7 +19,7 @@ from tas_lib.errors import InputError
 from tas_lib.mesh import centreline, mesh_from_walls
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.speckle import correlation
-from tas_lib.strain import segment_of
+from tas_lib.strain import segment_nodes
 from tas_lib.tissue import random_field
 
 HINGE = 4.5e-3  # SD of either end of the wall, along it; what hides the annulus is depth [m]
@@ -115,14 +115,30 @@ def carried(recording: xr.Dataset, reading: Reading) -> np.ndarray:
 def accepted(recording: xr.Dataset) -> np.ndarray:
     """Which of the six segments (6,) bool of a recording with a tracked mesh may be used.
 
-    A point is lost where its speckle within NEAR of end-systole correlates with that at
-    end-systole by less than LOST on average: noise, haze, shadow, or black outside the sector. A
-    segment is dropped where more than SHARE of its points are lost.
+    Not those of which more than SHARE is `lost` by the correlation measured round end-systole:
+    noise, haze, shadow, or black outside the sector.
     """
-    time, es = recording.time.values, int(recording.attrs["es_frame"])
-    near = np.flatnonzero(np.abs(time - time[es]) < NEAR)
-    few = recording.isel(time=near).assign_attrs(es_frame=es - near[0])
-    curves = np.delete(correlation(few).values, es - near[0], axis=0)
-    lost = curves.mean(axis=0) < LOST
-    segment = segment_of(len(lost))
-    return np.array([lost[segment == k].mean() <= SHARE for k in range(6)])
+    return lost(measured(recording, int(recording.attrs["es_frame"]))) <= SHARE
+
+
+def near(recording: xr.Dataset, frame: int) -> np.ndarray:
+    """The other frames within NEAR of `frame`, or beside it in a slow clip."""
+    time = recording.time.values
+    apart = np.abs(time - time[frame])
+    close = max(NEAR, 1.5 * np.median(np.diff(time)))
+    return np.flatnonzero((apart > 0) & (apart < close))
+
+
+def measured(recording: xr.Dataset, frame: int) -> np.ndarray:
+    """Speckle correlation (frames `near`, l, r) with `frame` along a tracked mesh."""
+    few = recording.isel(time=[frame, *near(recording, frame)]).assign_attrs(es_frame=0)
+    return correlation(few).values[1:]
+
+
+def lost(curves: np.ndarray) -> np.ndarray:
+    """Share (6,) of each segment's points that are lost, by correlation (frames `near`, l, r).
+
+    A point is lost whose speckle correlates by less than LOST on average.
+    """
+    gone = curves.mean(axis=0) < LOST
+    return np.array([gone[nodes].mean() for nodes in segment_nodes(len(gone))])

@@ -62,6 +62,7 @@ def film_player(
     quantity: str | Iterable[str] | None = None,
     alt: str,
     height: int = 260,
+    show_mesh: bool = False,
 ) -> HTML:
     """Show recordings of the same times side by side; they play in step, never by themselves.
 
@@ -72,6 +73,7 @@ def film_player(
         Some of the films may lack it.
     alt: what the films show, for those who can't see them.
     height: of a film [px]; its width follows from the sector, to which it is cropped.
+    show_mesh: whether the mesh is drawn from the start.
 
     Raises InputError if the films' times differ, a recording is faulty or no film has the quantity.
     """
@@ -106,7 +108,7 @@ def film_player(
         f'<div class="film-player" id="{name}" role="group" aria-label="{escape(alt)}">'
         f"<style>{STYLE}</style>"
         f"{_canvases(films, widths, height, alt)}"
-        f"{_controls(films, quantities, marks, len(times), bool(different))}"
+        f"{_controls(films, quantities, marks, len(times), bool(different), show_mesh)}"
         f'<script type="application/json">{data}</script>'
         f'<script>(() => {{\n{script}\nfilmPlayer(document.getElementById("{name}"));\n}})();'
         "</script></div>"
@@ -218,6 +220,7 @@ def _controls(
     marks: dict[str, int],
     n_frames: int,
     has_mesh: bool,
+    show_mesh: bool,
 ) -> str:
     jumps = "".join(
         f'<button type="button" data-frame="{frame}" aria-label="go to {mark}"'
@@ -235,7 +238,8 @@ def _controls(
             f'<span><i style="background:{colour}"></i>{wall}</span> '
             for wall, colour in COLOURS.items()
         )
-        html += f'<label><input type="checkbox"> mesh {swatches}</label>'
+        checked = " checked" * show_mesh
+        html += f'<label><input type="checkbox"{checked}> mesh {swatches}</label>'
     if quantities:
         options = '<option value="">none</option>'
         for name in quantities:

@@ -6,7 +6,8 @@
 Motion found by a network is less regular than that of masks, and may be nearer to the truth; what
 it has wrong does no harm to the next network, since simulated films move as their meshes do. Of
 each film a mask at end-systole is enough. A chain of stages is told by its strategies, s1-s2-s3,
-and has its folder, in which the chains that begin alike share what they have in common.
+and has its folder: data, networks, and the motion that the first of these tracks, if a longer chain
+needs it. So chains that begin alike share what they have in common.
 """
 
 from __future__ import annotations
@@ -79,12 +80,13 @@ def refine(
     check(stages, preset, device, init)
     folder, weights, left_out = Path(folder), {}, {}
     who = {"workers": workers, "scheduler": scheduler, "progress": progress}
+    here = motion = None
     for k, strategy in enumerate(stages):
-        here, motion, failed = folder / "-".join(stages[: k + 1]), None, {}
-        few = list(templates)[: None if k else first]
-        if k:
+        few, failed = list(templates)[: None if k else first], {}
+        if here:
             motion = here / "motion"
             failed = make_motion(few, motion, weights[seeds[0]], **who)["failed"]
+        here = folder / "-".join(stages[: k + 1])
         ready = [path for path in few if path.name not in failed]
         if ready:
             failed |= make_dataset(ready, here / "data", strategy, motion=motion, **who)["failed"]
@@ -224,9 +226,9 @@ def told(template: xr.Dataset, motions: dict[str, np.ndarray], known: bool) -> d
 
 
 def motions(folder: str | Path, stages: Sequence[str]) -> list[dict[str, Any]]:
-    """Entries of all motion in a chain that `refine` made, each with the `chain` that it ends."""
+    """Entries of all motion that `refine` made for a chain, each with the `chain` that tracked."""
     rows = []
-    for k in range(2, len(stages) + 1):
+    for k in range(1, len(stages)):
         chain = "-".join(stages[:k])
         entries = manifest_of(Path(folder) / chain / "motion", "run `tas refine`")["recordings"]
         rows += [{"chain": chain, **entry} for entry in entries]

@@ -21,9 +21,10 @@ def segment_names(view: str | None) -> list[str]:
     return [f"{level} {left}" for level in LEVELS] + [f"{level} {right}" for level in LEVELS[::-1]]
 
 
-def segment_of(nodes: int) -> np.ndarray:
-    """Which of the six segments each node (nodes,) is in, if they lie at equal arc lengths."""
-    return np.minimum(np.arange(nodes) * 6 // (nodes - 1), 5)
+def segment_nodes(nodes: int) -> list[np.ndarray]:
+    """The nodes of each of the six segments of a mesh with so many along the wall, about."""
+    segment = np.minimum(np.arange(nodes) * 6 // (nodes - 1), 5)
+    return [np.flatnonzero(segment == k) for k in range(6)]
 
 
 def segment_lengths(line: np.ndarray, ed_frame: int = 0) -> np.ndarray:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from tas_lib import contours, readers
 from tas_lib.contours import Contours
+from tas_lib.drawings import for_clip
 from tas_lib.errors import InputError
 from tas_lib.masks import with_mesh
 from tas_lib.mesh import template_mesh
@@ -32,7 +33,7 @@ def load_template(
     """
     recording = readers.read(clip, spacing_mm=spacing_mm, frame_rate=frame_rate)
     if contour is not None:
-        walls = contours.load(contour)
+        walls = _over_the_beat(contours.load(contour))
     elif "mesh" in recording:
         other = recording.mesh.shape[1:3] != (n_longitudinal, n_radial)
         if other and "labels" in recording:
@@ -47,6 +48,15 @@ def load_template(
     return template_mesh(walls, recording, n_longitudinal, n_radial)
 
 
+def _over_the_beat(walls: Contours) -> Contours:
+    drawn = [contour.frame for contour in walls.contours]
+    for name in ("ed_frame", "es_frame", "last_frame"):
+        if (frame := getattr(walls, name)) not in drawn:
+            problem = f"{name} {frame} is not among the drawn frames {drawn}"
+            raise InputError(walls.source, "contours", problem, "draw it")
+    return walls
+
+
 def default_template(*, n_longitudinal: int = 36, n_radial: int = 5) -> xr.Dataset:
     """The template made of `readers.default_clip`, a real apical four-chamber clip."""
     clip = readers.default_clip()
@@ -58,5 +68,5 @@ def shipped_contours(recording: xr.Dataset) -> Contours | None:
     for path in sorted((Path(__file__).parent / "data").glob("*_contours.json")):
         walls = contours.load(path)
         with suppress(InputError):
-            return contours.for_clip(walls, recording)
+            return for_clip(walls, recording)
     return None

@@ -39,7 +39,7 @@ def small_world(acquisition, operator):
     scanner = cohorts._scanner
     return {
         "CLINICAL": acquisition,
-        "SectorOperator": lambda acq, progress: operator,
+        "operator_of": lambda acq, progress: operator,
         "random_heart": heart,
         "_scanner": few_frames,
     }

@@ -179,7 +179,10 @@ def test_judges_are_patients_from_whom_nothing_is_learnt(templates, quick, tmp_p
     make_dataset(templates[:2], tmp_path / "one", "s1", progress=False)
     with pytest.raises(InputError, match="holds 1 patient; make two or more"):
         split(tmp_path / "one")
-    with pytest.raises(InputError, match="no manifest of recordings.*; make them"):
+    with pytest.raises(InputError, match="manifest.json: file: is not there; make them"):
+        split(tmp_path)
+    (tmp_path / MANIFEST).write_text("{}")
+    with pytest.raises(InputError, match="no manifest of recordings .KeyError.*; make them"):
         split(tmp_path)
     manifest = json.loads((tmp_path / "d0" / MANIFEST).read_text())
     for entry, patient in zip(

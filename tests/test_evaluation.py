@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tas_lib.evaluation import BINS, evaluate, tally, tap
-from tas_lib.strain import segment_of
+from tas_lib.strain import segment_nodes
 
 SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 
@@ -64,12 +64,14 @@ def test_half_a_beat_need_not_close(clip):
 
 
 class Seeing(Knowing):
-    """Also says how far apart the mesh's nodes are seen: those of segment k by (k + 0.5) / 6."""
+    """Also says how well nodes are seen: those of segment k by (k + 0.5) / 6."""
 
     def follow(self, canvas, mesh, frame, progress=False):
         tracks, _ = super().follow(canvas, mesh, frame)
-        seen = (segment_of(mesh.shape[0]) + 0.5) / 6
-        return tracks, np.broadcast_to(seen[:, None], tracks.shape[:3])
+        seen = np.empty(tracks.shape[:3])
+        for k, nodes in enumerate(segment_nodes(mesh.shape[0])):
+            seen[:, nodes] = (k + 0.5) / 6
+        return tracks, seen
 
 
 def test_segments_have_errors_visibility_and_correlation(clip):

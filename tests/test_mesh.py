@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tas_lib import mesh, recording
-from tas_lib.contours import Clip, Contour, Contours, load
+from tas_lib.contours import Contour, Contours, load
+from tas_lib.drawings import Clip
 from tas_lib.errors import InputError
 from tas_lib.readers import default_clip, read
 
@@ -203,7 +204,10 @@ def drawing(sizes):
         for frame, size in sizes.items()
     )
     ends = min(sizes), max(sizes)
-    return Contours(CLIP, "A4C", ends[0], 15, ends[1], "A. N. Other", "2026", "by eye", 2.0, drawn)
+    beat = {"view": "A4C", "ed_frame": ends[0], "es_frame": 15, "last_frame": ends[1]}
+    return Contours(
+        CLIP, "A. N. Other", "2026", **beat, method="by eye", uncertainty_mm=2.0, contours=drawn
+    )
 
 
 def clip(dropped=()):
@@ -278,7 +282,7 @@ def test_drawings_outside_the_recording_are_ignored():
 def test_template_refuses_what_it_cannot_mesh():
     with pytest.raises(InputError, match="mesh: n_longitudinal, n_radial: are 3, 5; choose"):
         mesh.template_mesh(drawing(SIZES), clip(), n_longitudinal=3)
-    with pytest.raises(InputError, match="contour file for another clip"):
+    with pytest.raises(InputError, match="drawn on another clip"):
         mesh.template_mesh(drawing(SIZES), clip().assign_attrs(sop_instance_uid="9"))
     with pytest.raises(InputError, match=r"contours: mesh: leaves the sector by .*; correct"):
         mesh.template_mesh(drawing(SIZES | {9: (60e-3, 83e-3)}), clip())

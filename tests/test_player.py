@@ -132,6 +132,12 @@ def test_a_mesh_that_films_share_is_kept_once(clip):
     assert [i["type"] for i in boxes] == ["range"]
 
 
+def test_the_mesh_may_be_shown_from_the_start(clip):
+    for shown in (False, True):
+        boxes = Page(film_player({"a": clip}, alt="wall", show_mesh=shown)).all("input")
+        assert ["checked" in box for box in boxes if box["type"] == "checkbox"] == [shown]
+
+
 def test_end_diastole_and_end_systole_are_marked():
     page = Page(film_player({"a": flat([0.5] * 5, ed_frame=0, es_frame=2)}, alt="grey"))
     assert page.data["marks"] == {"ED": 0, "ES": 2}

@@ -147,6 +147,8 @@ def test_default_clip_scale_and_sector(default):
 
 
 def test_default_clip_is_masked_and_placed(default):
+    size = [default.attrs[f"file_{name}"] for name in ("frames", "rows", "columns")]
+    assert size == [120, 480, 640]  # of the file, though the region is a part of it
     pixel = default.pixel_mm * 1e-3
     rows = np.rint(default.z.values / pixel + default.origin_row).astype(int)
     columns = np.rint(default.x.values / pixel + default.origin_column).astype(int)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tas_lib.mesh import centreline
-from tas_lib.strain import longitudinal_strain, peaks, segment_lengths, segment_names, segment_of
+from tas_lib.strain import longitudinal_strain, peaks, segment_lengths, segment_names, segment_nodes
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,9 @@ def test_segments_are_made_of_tissue(wall):
 def test_nodes_lie_in_the_segments_whose_lengths_are_measured(wall):
     """The steps between nodes of one segment make up its length, but for parts of two steps."""
     steps = np.linalg.norm(np.diff(centreline(wall), axis=0), axis=1)
-    of = segment_of(36)
-    assert [*of] == sorted(of) and np.bincount(of).tolist() == [6] * 6
+    nodes = segment_nodes(36)
+    assert np.concatenate(nodes).tolist() == list(range(36)) and {*map(len, nodes)} == {6}
+    of = np.repeat(range(6), 6)
     found = segment_lengths(centreline(wall)[None])[0]
     summed = np.bincount((of[:-1] + of[1:]) // 2, steps)
     np.testing.assert_allclose(summed, found, atol=steps.max())

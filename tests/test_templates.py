@@ -1,13 +1,16 @@
 """A clip becomes a template with the contours that were drawn on it, and with no others."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pydicom.examples
 import pytest
+from refusals import refuses
 
 import tas_lib
-from tas_lib import readers, recording
+from tas_lib import contours, readers, recording
 from tas_lib.errors import InputError
 from tas_lib.mesh import folds
 from tas_lib.scene import Scene
@@ -74,6 +77,15 @@ def test_a_recording_with_a_mesh_is_a_template(saved, clip):
 def test_given_contours_go_before_the_mesh_in_the_file(saved):
     with pytest.raises(InputError, match="another clip"):
         load_template(saved, SHIPPED)
+
+
+@pytest.mark.parametrize("missing", ["ed_frame", "es_frame", "last_frame"])
+def test_a_template_needs_the_walls_of_the_whole_beat(tmp_path, default_recording, missing):
+    walls = contours.load(SHIPPED)
+    some = tuple(c for c in walls.contours if c.frame != getattr(walls, missing))
+    path = contours.save(replace(walls, contours=some), tmp_path / "walls.json")
+    call = partial(load_template, readers.default_clip(), path)
+    refuses(call, str(path), "contours", missing, "draw it")
 
 
 @pytest.mark.parametrize("name", ["es_frame", "sector_half_angle", "sector"])

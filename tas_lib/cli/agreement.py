@@ -19,11 +19,12 @@ def agreement(
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how far strain differs between observers, between visits, and from the truth.
+    """Measure how far strain differs between observers and visits.
 
     Every observer of a recording draws the walls in the frame of end-systole, as seen by them; the
     tracker does the rest. Beside trackers, perfect tracking of the same drawings. Prints mean
-    absolute difference and SD of peak GLS, in points; the file also has the segments.
+    absolute difference and SD of peak GLS, also from the truth, in points; the file has the
+    segments, too.
 
     \b
     Example:

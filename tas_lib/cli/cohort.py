@@ -43,7 +43,7 @@ def cohort(
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make a cohort of virtual patients: one of the paper's three, infarcts, or templates.
+    """Make a cohort of virtual patients.
 
     Writes a recording a view (.nc: frames, true mesh, true strain) and manifest.json, which lists
     them with their truth. Some 7 seconds for 47 frames on two cores. A run that was stopped goes on

@@ -40,10 +40,11 @@ def evaluate(
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure errors of motion and strain of trackers, started from the true walls.
+    """Measure errors of motion and strain of trackers.
 
-    Prints means over the recordings: distance from the true motion, of peak GLS from the true one,
-    the share of recordings in which triangles turn over, and seconds. The JSON has more.
+    They start from the true walls. Prints means over the recordings: distance from the true
+    motion, of peak GLS from the true one, the share of recordings in which triangles turn over,
+    and seconds. The JSON has more.
 
     \b
     Examples:

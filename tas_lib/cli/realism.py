@@ -21,10 +21,10 @@ def realism(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Compare the default clip with a cohort: grey levels, speckle and its decorrelation.
+    """Compare how the default clip and a cohort look.
 
-    Prints every quantity of the clip beside the band in which nine of ten recordings lie. Some 15
-    seconds a recording on two cores.
+    Grey levels, speckle and its decorrelation. Prints every quantity of the clip beside the
+    band in which nine of ten recordings lie. Some 15 seconds a recording on two cores.
 
     \b
     Example:

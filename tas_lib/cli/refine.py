@@ -71,12 +71,13 @@ def refine(
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where networks learn.")] = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Refine a data set in stages: simulate, learn, track, simulate again with that motion.
+    """Refine a data set in stages (Table I).
 
-    OUT has a folder for each chain of strategies (s1, s1-s2 ...) with its motion, data and networks
-    (seed0/best.safetensors); chains that begin alike share what they have in common. motion.json
-    tells of each tracked film how far its motion is from the truth, where that is known. A run that
-    was stopped goes on where it was.
+    Simulate, learn, track, simulate again with that motion. OUT has a folder for each chain of
+    strategies (s1, s1-s2 ...) with its motion, data and networks (seed0/best.safetensors);
+    chains that begin alike share what they have in common. motion.json tells of each tracked
+    film how far its motion is from the truth, where that is known. A run that was stopped goes
+    on where it was.
 
     \b
     Example:

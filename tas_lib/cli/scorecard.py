@@ -17,9 +17,10 @@ def scorecard(
     out: Numbers,
     quiet: Quiet = False,
 ) -> None:
-    """Judge every claim and number of the paper by stated rules, from archived runs.
+    """Judge every claim and number of the paper.
 
-    Prints the verdict on each claim. Fails where one has none, as an archived run is missing.
+    By stated rules, from archived runs. Prints the verdict on each claim; fails where one has none,
+    as an archived run is missing.
 
     \b
     Example:

@@ -65,11 +65,12 @@ def simulate(
     quiet: Quiet = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
 ) -> None:
-    """Simulate a clip: same anatomy and grey levels, and a motion of the wall that is known.
+    """Simulate a clip, with a motion that is known.
 
-    Writes a recording (.nc: frames, true mesh in metres, speckle correlation, coherence), a movie
-    and a picture of end-systole (.png), and prints how far the speckle's correlation is from the
-    clip's. The first run for a sector takes a minute or two more.
+    Anatomy and grey levels stay the same. Writes a recording (.nc: frames, true mesh in metres,
+    speckle correlation, coherence), a movie and a picture of end-systole (.png), and prints how
+    far the speckle's correlation is from the clip's. The first run for a sector takes a minute
+    or two more.
 
     \b
     Examples:

@@ -25,10 +25,10 @@ def strategies(
     workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Compare the speckle correlation of simulations by S1, S2 and S3 with their templates'.
+    """Compare how the speckle of simulations and of their templates fades.
 
-    Prints the mean absolute error, the mean correlation and its spread over the wall, means over
-    templates. Eleven films a template: a minute for 47 frames on one core.
+    Of S1, S2 and S3. Prints the mean absolute error, the mean correlation and its spread over the
+    wall, means over templates. Eleven films a template: a minute for 47 frames on one core.
 
     \b
     Example:

@@ -32,10 +32,10 @@ def template(
     frame_rate: Rate = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a recording (.nc) of every clip with its walls, for `tas dataset` and `tas refine`.
+    """Write a recording (.nc) of every clip with its walls.
 
-    What is there already is kept. A clip of which none can be made is left out and named at the
-    end; the exit status is 1 then.
+    For `tas dataset` and `tas refine`. What is there already is kept. A clip of which none
+    can be made is left out and named at the end; the exit status is 1 then.
 
     \b
     Examples:

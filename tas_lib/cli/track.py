@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, number, path_of, results
-from tas_lib.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +20,8 @@ def track(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Walls drawn on the clip: those at the tracker's first frame are followed. Needed "
-            "unless the clip is the default one, or comes with masks or a mesh.",
+            help="Walls drawn on the clip in one frame or more, or three clicks. Needed unless the "
+            "clip is the default one, or comes with masks or a mesh.",
         ),
     ] = None,
     tracker: Annotated[
@@ -46,11 +45,12 @@ def track(
     force: Annotated[bool, typer.Option("--force", help="Replace existing results.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Follow the heart's wall through a clip, from the walls drawn at end-systole.
+    """Follow the heart's wall through a clip.
 
-    Writes a recording (.nc: frames, `tracks` in metres, `visibility`), strain over time (.csv and
-    .png: global and of six segments of the wall's middle) and a movie with the tracked wall (.mp4).
-    For research alone: this is no medical device.
+    From its walls at end-systole, or where they were drawn. Writes a recording (.nc: frames,
+    `tracks` in metres, `visibility`), strain over time (.csv and .png: global and of six segments
+    of the wall's middle) and a movie with the tracked wall (.mp4). For research alone: this is no
+    medical device.
 
     \b
     Examples (the first on the clip that is installed):
@@ -60,21 +60,18 @@ def track(
     start, path = perf_counter(), path_of(clip)
     targets = results(out, path, Path(tracker).stem, ("nc", "csv", "png", "mp4"), force)
 
-    from tas_lib import recording
+    from tas_lib import readers, recording, starts
     from tas_lib.movie import write_movie
-    from tas_lib.templates import load_template
     from tas_lib.trackers import registry
     from tas_lib.trackers.tracker import track as follow
 
     chosen = registry.get(tracker, tolerance)
-    beat = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
-    for name in ("ed_frame", "es_frame"):
-        if name not in beat.attrs:
-            raise InputError(path, name, "is not stated", "give a contour file, which states it")
+    drawn = starts.load(contour) if contour else None
+    whole = readers.read(path, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    beat, mesh, first, _ = starts.start(whole, drawn, chosen.start, path)
     make_folder(out)
-    first = int(beat.attrs["es_frame"]) if chosen.start == "es" else 0
-    found = follow(beat, beat.mesh.values[first], chosen, first, progress=not quiet)
-    tracked = beat.drop_vars("mesh").merge(found, combine_attrs="override")
+    found = follow(beat, mesh, chosen, first, progress=not quiet)
+    tracked = beat.merge(found, combine_attrs="override")
     recording.save(tracked.assign_attrs(tracker=tracker, start_frame=first), targets[0])
     curves = _strain(tracked)
     with recording.replacing(targets[1]) as temporary:

@@ -63,6 +63,7 @@ def read(path: str | Path) -> xr.Dataset:
         spacing_mm,
         path,
         corner=(top, left),
+        size=pixels.shape[1:3],
         frame_rate=1 / np.median(np.diff(time)),
         licence=LICENCES.get(header.get("SOPInstanceUID"), "not stated"),
         sop_instance_uid=header.get("SOPInstanceUID"),

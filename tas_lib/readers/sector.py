@@ -98,19 +98,22 @@ def to_recording(
     spacing_mm: tuple[float, float],
     path: Path,
     corner: tuple[int, int] = (0, 0),
+    size: tuple[int, int] | None = None,
     **attrs,
 ) -> xr.Dataset:
     """Make a recording of the sector: grey, metres from the apex, repeated frames dropped.
 
     pixels: (time, row, column, 3) RGB or (time, row, column) grey, uint8; time: (time,) [s];
     spacing_mm: height and width of a pixel; corner: row and column of pixels[0, 0] in the file's
-    frames. The coordinate `frame` keeps each frame's index in the file; origin_row and
-    origin_column are the apex in the file's frames. Raises InputError.
+    frames, of `size` (rows, columns), where the pixels are a part of them. The coordinate `frame`
+    keeps each frame's index in the file; origin_row and origin_column are the apex in the file's
+    frames, file_rows, file_columns and file_frames their size. Raises InputError.
     """
     if len(pixels) < 2:
         raise InputError(path, "frames", "there is one only", "give a clip of two or more")
     grey = pixels if pixels.ndim == 3 else _without_colour(pixels, path)
     height, width = spacing_mm
+    file_rows, file_columns = size or grey.shape[1:]
     sector = find_sector(grey, width / height, path)
     mask = sector.mask(grey.shape[1:])
     rows, columns = (slice(*(np.flatnonzero(mask.any(axis=k))[[0, -1]] + (0, 1))) for k in (1, 0))
@@ -130,6 +133,9 @@ def to_recording(
         pixel_mm=width if np.isclose(width, height, rtol=1e-4) else None,
         origin_row=sector.apex_row + corner[0],
         origin_column=sector.apex_column + corner[1],
+        file_rows=file_rows,
+        file_columns=file_columns,
+        file_frames=len(pixels),
         sector_half_angle=sector.half_angle,
         sector_r_min=sector.r_min * height * 1e-3,
         sector_r_max=sector.r_max * height * 1e-3,

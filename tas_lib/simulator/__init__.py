@@ -10,7 +10,7 @@ from tas_lib.simulator.acquisition import (
     Probe,
     uniform,
 )
-from tas_lib.simulator.operator import SectorOperator
+from tas_lib.simulator.operator import SectorOperator, operator_of
 from tas_lib.simulator.reference import simulate_reference
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Focused",
     "Probe",
     "SectorOperator",
+    "operator_of",
     "simulate_reference",
     "uniform",
 ]

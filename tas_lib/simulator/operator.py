@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -120,6 +120,12 @@ class SectorOperator:
                 self.dropped += dropped
             r, row, column, rc = (a[keep] for a in (r, row, column, rc))
         return row, column, rc * torch.polar(torch.ones_like(r), -2 * acq.wavenumber * r)
+
+
+@lru_cache(4)
+def operator_of(acq: Acquisition, progress: bool = True) -> SectorOperator:
+    """An acquisition's operator, kept for the next film."""
+    return SectorOperator(acq, progress=progress)
 
 
 class Zone:

@@ -54,6 +54,7 @@ class SpeckleTracking:
     drift_compensation: bool = True
 
     pixel, start, least = 0.4e-3, "es", (2, 48)  # see `tracker.Tracker`
+    expects_correlation = False
 
     def follow(
         self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False

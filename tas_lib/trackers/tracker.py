@@ -62,6 +62,7 @@ class Tracker(Protocol):
     pixel: float  # of the canvas it wants [m]
     start: str  # where the mesh is given by default: "es" or "first" frame
     least: tuple[int, int]  # frames and pixels a side that it needs
+    expects_correlation: bool  # its visibility is that of the speckle with the frame it starts from
 
     def follow(
         self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False
@@ -75,6 +76,7 @@ class Learned:
     def __init__(self, network: torch.nn.Module, pixel: float, start: str | None = None):
         self.network, self.pixel = network.eval(), pixel
         self.start, self.least = start or network.start, network.least
+        self.expects_correlation = getattr(network, "continuous_visibility", False)
 
     def follow(self, canvas, mesh, frame, progress=False):
         self.network.progress = progress

@@ -1,0 +1,231 @@
+"""Strain of one view, measured: curves, what is reported of them, how sure, how well tracked.
+
+Uncertainty: other observers (`observers.observer`) would have drawn the walls, and seen
+end-systole, elsewhere; tracking is repeated from such drawings. Their errors are set so that two of
+them differ in peak GLS as much as the paper's experts did on the same loops. Other trackers, or
+other weights, repeat all that. What scanner, beat and patient's position change is not in it.
+
+Quality: a segment is doubtful where more than half of its points are lost (`observers.lost`), by
+the speckle correlation that the tracker expects, if it expects one, or by that which is measured
+along its tracks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import t as student
+from tqdm import tqdm
+
+from tas_lib import corrections, starts
+from tas_lib.clicks import Clicks
+from tas_lib.corrections import Corrections
+from tas_lib.errors import InputError
+from tas_lib.observers import (
+    SHARE,
+    Reading,
+    lost,
+    measured,
+    near,
+    observer,
+)
+from tas_lib.recording import MESH_DIMS
+from tas_lib.starts import Start
+from tas_lib.strain import longitudinal_strain, peaks, segment_names, segment_nodes
+from tas_lib.trackers.tracker import Tracker
+
+QUANTITIES = "end_systolic", "peak_systolic", "peak", "post_systolic_index"
+CONFIDENCE = 0.95
+FEW_FRAMES = 40  # a second: clinical studies have 50 to 80
+DOUBTFUL = 2  # segments of a view, at most, in a GLS to rely on: our choice
+THICKER = 2.0  # by which the assumed thickness of a clicked wall is varied [mm]
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What was measured of one view; strain and index in percent, shortening negative."""
+
+    film: xr.Dataset  # the beat, with `tracks` [m] and the tracker's visibility, if it has one
+    walls: str  # where they are from
+    trackers: tuple[str, ...]  # the first is reported
+    runs: np.ndarray  # (trackers, 1 + drawings, time, 7): GLS and segments; first the walls given
+    es_frames: np.ndarray  # (1 + drawings,)
+    quality: pd.DataFrame  # by segment: correlations expected and measured, lost, doubtful
+    notes: tuple[str, ...]
+
+    def noting(self, note: str) -> Measurement:
+        return replace(self, notes=(*self.notes, note))
+
+    @property
+    def view(self) -> str:
+        return self.film.attrs.get("view", "clip")
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Strain over time [s], reported: GLS and the six segments."""
+        time = pd.Index(self.film.time.values, name="time_s")
+        return pd.DataFrame(self.runs[0, 0], time, ["GLS", *segment_names(self.view)])
+
+    @property
+    def samples(self) -> np.ndarray:
+        """`QUANTITIES` of all runs: (trackers, 1 + drawings, 7, 4); NaN where none can be had."""
+        return np.array(
+            [
+                [self._reported(*run) for run in zip(of, self.es_frames, strict=True)]
+                for of in self.runs
+            ]
+        )
+
+    def _reported(self, curves: np.ndarray, es: int) -> np.ndarray:
+        found = peaks(curves, es, int(self.film.attrs["ed_frame"]))
+        late = (found.peak, 100 * found.post_systolic_index + 0.0)  # no -0
+        if not whole_beat(self.film):
+            late = 2 * [np.full(curves.shape[1], np.nan)]
+        return np.stack([found.end_systolic, found.peak_systolic, *late], axis=-1)
+
+
+def whole_beat(film: xr.Dataset) -> bool:
+    return film.attrs.get("cycle") == "ED to ED"
+
+
+def spread(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """SD of samples (trackers, 1 + drawings, ...) over both, and half the interval's width.
+
+    The interval is the value +- Student's t times SD, 95 %. NaN where fewer than three runs gave a
+    number.
+    """
+    table = pd.DataFrame(samples.reshape(samples.shape[0] * samples.shape[1], -1))
+    count = table.count()
+    sd = table.std().where(count > 2)
+    half = student.ppf((1 + CONFIDENCE) / 2, (count - 1).clip(lower=1)) * sd
+    return tuple(values.to_numpy().reshape(samples.shape[2:]) for values in (sd, half))
+
+
+def measure(
+    start: Start,
+    trackers: dict[str, Tracker],
+    *,
+    drawings: int = 20,
+    seed: int = 0,
+    corrected: Corrections | None = None,
+    progress: bool = False,
+) -> Measurement:
+    """Follow the walls of a start by every tracker, from them and from `drawings` others.
+
+    trackers: by name; the first is reported. The other drawings follow from the seed and are the
+    same for all trackers; in corrected frames they are moved as the given walls are. Raises
+    InputError.
+    """
+    beat, mesh, frame, walls = start
+    first, meshes = next(iter(trackers.values())), {frame: mesh}
+    found = corrections.follow(beat, first, meshes)
+    if corrected is not None:
+        meshes |= corrections.keyframes(corrected, beat, found.tracks.values, frame)
+        found = corrections.follow(beat, first, meshes)
+    known = beat.assign(mesh=(MESH_DIMS, found.tracks.values))
+    others, notes = _readings(known, frame, drawings, seed)
+    readings = [Reading(mesh, frame, int(beat.attrs["es_frame"])), *others]
+    ways = [
+        {at: _inside(beat, reading.mesh + there - mesh) for at, there in meshes.items()}
+        for reading in readings
+    ]
+    work = [(tracker, way) for tracker in trackers.values() for way in ways]
+    runs = [
+        _curves(corrections.follow(beat, tracker, way), beat)
+        for tracker, way in tqdm(work, "strain", unit="run", disable=not progress)
+    ]
+    film = beat.merge(found, combine_attrs="override")
+    film.attrs |= {"tracker": next(iter(trackers)), "start_frame": frame}
+    quality = _quality(film, known, frame, first)
+    return Measurement(
+        film,
+        walls,
+        tuple(trackers),
+        np.reshape(runs, (len(trackers), len(ways), *runs[0].shape)),
+        np.array([reading.es_frame for reading in readings]),
+        quality,
+        (*_notes(film, quality, runs[0][-1, 0]), *notes),
+    )
+
+
+def number(value: float, digits: int = 1) -> str:
+    """-17.25 as "\u221217.2"; what could not be computed as a dash."""
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else "–"
+
+
+def _curves(tracked: xr.Dataset, beat: xr.Dataset) -> np.ndarray:
+    whole, segments = longitudinal_strain(tracked.tracks.values, int(beat.attrs["ed_frame"]))
+    return 100 * np.column_stack([whole, segments])
+
+
+def _readings(
+    known: xr.Dataset, frame: int, count: int, seed: int
+) -> tuple[list[Reading], list[str]]:
+    """Other observers' drawings, or why there are none."""
+    rng = np.random.default_rng(seed)
+    try:
+        return [observer(known, rng, frame) for _ in range(count)], []
+    except InputError as error:
+        return [], [f"No uncertainty: other drawings do not fit in ({error.problem})."]
+
+
+def _inside(beat: xr.Dataset, mesh: np.ndarray) -> np.ndarray:
+    """A mesh, whatever of it lies beyond the image moved to its edge."""
+    return mesh.clip(*([beat[axis].values[k] for axis in "xz"] for k in (0, -1)))
+
+
+def _quality(film: xr.Dataset, known: xr.Dataset, frame: int, tracker: Tracker) -> pd.DataFrame:
+    curves = {"measured": measured(known, frame)}
+    if tracker.expects_correlation:
+        curves["expected"] = film.visibility.values[near(film, frame)]
+    names = segment_names(film.attrs.get("view"))
+    table = pd.DataFrame(np.nan, names, ["expected", "measured"])
+    for name, values in curves.items():
+        mean = values.mean(axis=0)
+        table[name] = [mean[nodes].mean() for nodes in segment_nodes(len(mean))]
+    table["lost"] = np.max([lost(values) for values in curves.values()], axis=0)
+    table["doubtful"] = table["lost"] > SHARE
+    return table
+
+
+def _notes(film: xr.Dataset, quality: pd.DataFrame, last: float) -> list[str]:
+    """What readers must know of this clip; `last`: GLS in its last frame [%]."""
+    notes = []
+    if whole_beat(film):
+        notes.append(f"GLS at the beat's end is {number(last)} %; without drift it would be 0.")
+    else:
+        ends = film.attrs.get("cycle") == "ED to ES"
+        why = "ends with end-systole" if ends else "does not say that it holds a whole beat"
+        notes.append(
+            f"The clip {why}: overall peak and post-systolic index are not computed, since what "
+            "follows end-systole decides them."
+        )
+    if film.attrs.get("reversed"):
+        notes.append("The clip shows filling, played backwards: its timing is not systole's.")
+    rate = 1 / float(np.median(np.diff(film.time)))
+    if rate < FEW_FRAMES:
+        notes.append(
+            f"{rate:.0f} frames a second; clinical studies have 50 to 80. Peaks may be missed."
+        )
+    doubtful = int(quality.doubtful.sum())
+    if doubtful > DOUBTFUL:
+        notes.append(f"{doubtful} of 6 segments are doubtful: do not rely on GLS of this view.")
+    return notes
+
+
+def thickness_note(recording: xr.Dataset, clicked: Clicks, tracker: Tracker) -> str:
+    """What GLS would be if the assumed thickness of a clicked wall were less or more."""
+    words = []
+    for thickness in (clicked.thickness_mm - THICKER, clicked.thickness_mm + THICKER):
+        other = replace(clicked, thickness_mm=thickness)
+        beat, mesh, frame, _ = starts.start(recording, other, tracker.start)
+        curves = _curves(corrections.follow(beat, tracker, {frame: mesh}), beat)
+        gls = curves[int(beat.attrs["es_frame"]), 0]
+        words.append(f"{number(gls)} % at {thickness:g} mm")
+    return (
+        f"The wall's thickness, {clicked.thickness_mm:g} mm, is assumed: end-systolic GLS would be "
+        f"{' and '.join(words)}."
+    )

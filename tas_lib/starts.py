@@ -1,0 +1,92 @@
+"""Where tracking starts: one beat of a clip, and its walls in one frame of it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from tas_lib import clicks, contours, drawings
+from tas_lib.clicks import Clicks
+from tas_lib.contours import Contours
+from tas_lib.drawings import cut_to_beat, for_clip, frame_index
+from tas_lib.errors import InputError
+from tas_lib.mesh import drawn_mesh
+from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.templates import shipped_contours
+
+PARSERS = {contours.FORMAT: contours.parse, clicks.FORMAT: clicks.parse}
+
+
+class Start(NamedTuple):
+    """What a tracker is given."""
+
+    beat: xr.Dataset  # images, ed_frame and es_frame; `cycle` says whether it is whole, if known
+    mesh: np.ndarray  # (longitudinal, radial, [x, z]) at `frame` [m]
+    frame: int
+    walls: str  # where they are from
+
+
+def load(path: str | Path) -> Contours | Clicks:
+    """Drawn walls or three clicks, whichever the file holds. Raises InputError."""
+    form, data = drawings.read(path, *PARSERS)
+    return PARSERS[form](data, path)
+
+
+def start(
+    recording: xr.Dataset,
+    drawn: Contours | Clicks | None = None,
+    at: str = "es",
+    where: str | Path = "recording",
+) -> Start:
+    """The beat and the walls of a recording, from a drawing or, without one, from its own mesh.
+
+    at: where walls are taken if they are known there, "es" or "first"; else at the first frame in
+    the beat that was drawn. where: the recording's file, for messages. Raises InputError: another
+    clip's drawing, nothing drawn in the beat, walls that fold or leave the sector, key frames that
+    are not stated.
+    """
+    drawn = shipped_contours(recording) if drawn is None and "mesh" not in recording else drawn
+    if drawn is None:
+        return _of_mesh(recording, at, where)
+    walls = clicks.walls(drawn, recording) if isinstance(drawn, Clicks) else drawn
+    beat = cut_to_beat(for_clip(walls, recording), recording)
+    known = {frame_index(beat, c.frame): c for c in walls.contours if _within(c.frame, walls)}
+    if not known:
+        frames = ", ".join(str(contour.frame) for contour in walls.contours)
+        problem = f"of frames {frames} lie outside the beat, {walls.ed_frame} to {walls.last_frame}"
+        raise InputError(walls.source, "frame", problem, "draw them in a frame of the beat")
+    wanted = beat.attrs["es_frame"] if at == "es" else 0
+    frame = wanted if wanted in known else min(known)
+    mesh = drawn_mesh(known[frame], beat, where=f"{walls.source}: frame {known[frame].frame}")
+    _check(beat, mesh, walls.source)
+    how = walls.method if isinstance(drawn, Clicks) else "drawn"
+    how = f"{how} by {walls.author}, {walls.date} ({Path(walls.source).name})"
+    return Start(_bare(beat), mesh, frame, how)
+
+
+def _of_mesh(recording: xr.Dataset, at: str, where: str | Path) -> Start:
+    if "mesh" not in recording:
+        problem = "none are known for this clip, so its wall cannot be followed"
+        remedy = "draw them, or click three points: `tas contour`"
+        raise InputError(where, "walls", problem, remedy)
+    for name in ("ed_frame", "es_frame"):
+        if name not in recording.attrs:
+            raise InputError(where, name, "is not stated", "give a contour file, which states it")
+    frame = int(recording.attrs["es_frame"]) if at == "es" else 0
+    how = recording.attrs.get("mesh_source", "in the recording")
+    return Start(_bare(recording), recording.mesh.values[frame], frame, how)
+
+
+def _bare(recording: xr.Dataset) -> xr.Dataset:
+    return recording[[name for name in ("bmode", "sector") if name in recording]]
+
+
+def _within(frame: int, walls: Contours) -> bool:
+    return walls.ed_frame <= frame <= walls.last_frame
+
+
+def _check(beat: xr.Dataset, mesh: np.ndarray, where: str) -> None:
+    """Raise an InputError where a mesh leaves the sector."""
+    pair = beat.isel(time=[0, 1]).assign_attrs(ed_frame=0, es_frame=1)
+    validate(pair.assign(mesh=(MESH_DIMS, np.stack([mesh, mesh]))), where)
