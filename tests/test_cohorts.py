@@ -273,7 +273,7 @@ def test_other_versions_are_warned_of_and_written_down(folder, watched):
 @pytest.mark.parametrize(
     "name, options, field",
     [
-        ("camus", {}, "'camus' is unknown; choose one of sshf, hunt, hunt-a, templates"),
+        ("camus", {}, "'camus' is unknown; choose one of sshf, hunt, hunt-a, infarcts, templates"),
         ("hunt", {"profile": "huge"}, "'huge' is unknown; choose one of smoke"),
         ("hunt", {"n": 0}, "n, seed: are 0 and 0; give 1"),
         ("hunt", {"seed": -1}, "n, seed: .*; give 1"),
