@@ -2,7 +2,7 @@
 // beside the plane. A table over 1 / r and |y| of w exp(2 i k0 p), smooth, and its correlation.
 
 const SLICES = 48; // ranges
-const HEIGHTS = 76; // elevations
+const HEIGHTS = 104; // elevations
 const STRIPS = 48; // of half an element
 
 // p(r, y): how much later than the plane the wave reaches y [m].

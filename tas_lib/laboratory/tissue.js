@@ -17,7 +17,7 @@ function uniform(seed) {
 const normal = (draw) => Math.sqrt(-2 * Math.log(draw())) * Math.cos(2 * Math.PI * draw());
 
 // Half the thickness of the tissue [m]: that of the slice, which the lens narrows, and more.
-const slabAt = ({ elevationFocus }, z) => 3e-3 * (1 + Math.abs(z / elevationFocus - 1));
+const slabAt = ({ elevationFocus }, z) => 3e-3 + 5e-3 * Math.abs(z / elevationFocus - 1);
 
 // Scatterers all over the picture and beside it, `density` per square metre of picture. Their
 // strength grows with the slab's thickness, so that power per volume is 1 / (2 mm) everywhere.
