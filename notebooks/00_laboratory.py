@@ -62,16 +62,17 @@ presets = [
     Preset(
         "Twist takes the tissue out of the slice",
         {"elevation": out_of_plane, "axial": 0},
-        "The heart twists about its long axis, so tissue crosses the image plane. Nothing moves in the picture. "
-        "Why does the tracker see motion all the same? At which depth does speckle live longest?",
+        "The heart twists about its long axis, so tissue crosses the image plane. Nothing moves in the picture, "
+        "and frame by frame the tracker hardly errs. What would a tracker find that compares with frame 0? At which "
+        "depth does speckle live longest?",
         f"After five frames tissue has crossed {5 * out_of_plane:.0f} mm, after {FRAMES - 1} frames {shift:.0f} mm; at "
         f"84 mm theory leaves {left[0]:.2f} and {left[1]:.2f} of the correlation. Other scatterers enter the slice, "
-        f"and a tracker takes new speckle for speckle that has moved. No depth is safe: behind the lens's focus "
+        f"and of frame 0 nothing is left to be found. No depth is safe: behind the lens's focus "
         f"the slice is thicker, but its wavefront is curved, and crossing it turns the phases.",
     ),
     Preset(
         "Why S1 is too coherent",
-        {"coherence": 0.9, "axial": 0.1, "lateral": 0.05},
+        {"coherence": 0.9, "axial": 0.4},
         "Strategy 1 lets a fixed share p of the scatterers ride on the tissue. Compare with the real clip "
         "(dashed). Which p comes nearest? What can no p do?",
         f"A share p of the power leaves p² of the correlation, so p = {np.sqrt(clip[-1]):.2f} ends where the clip "
@@ -81,7 +82,7 @@ presets = [
     ),
     Preset(
         "S2 and S3 fix it",
-        {"strategy": "S3", "axial": 0.1, "lateral": 0.05},
+        {"strategy": "S3", "axial": 0.4},
         "Strategy 2 makes the share follow the clip's own curve, frame by frame. Switch between S2 and S3: which "
         "one comes nearer to the dashed line, and why is S2 off?",
         "S2 takes the wanted correlation C for the share of amplitude. But amplitudes C and 1 - C mix as powers, "
@@ -107,7 +108,8 @@ laboratory(clip, presets, acq, seed)
 # | envelope | its histogram beyond 60 mm beside Rayleigh's density |
 #
 # One window holds some tens of speckle grains, so what is measured at a point scatters about the theory; a larger
-# window scatters less. The best match of a search never falls to 0: among enough windows, one is alike by chance.
+# window scatters less. At the density set first, a resolution cell holds few scatterers, and the envelope is not quite
+# Rayleigh's: raise the density, and it is. The best match of a search never falls to 0: among enough windows, one is alike by chance.
 #
 # The settings are in the address: copy it, and whoever opens it sees the same.
 #
