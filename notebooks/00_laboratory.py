@@ -83,11 +83,12 @@ presets = [
     Preset(
         "S2 and S3 fix it",
         {"strategy": "S3", "axial": 0.4},
-        "Strategy 2 makes the share follow the clip's own curve, frame by frame. Switch between S2 and S3: which "
-        "one comes nearer to the dashed line, and why is S2 off?",
-        "S2 takes the wanted correlation C for the share of amplitude. But amplitudes C and 1 - C mix as powers, "
-        "C² / (C² + (1 - C)²): for C = 0.6 that is 0.69, so speckle stays too coherent where C is high, and too little so where it is low. S3 measures what S2 came to "
-        "and asks for less by twice the difference.",
+        "Strategy 2 makes the share follow the clip's own curve, frame by frame; strategy 3 measures what came of it "
+        "and corrects, by the paper's factor α = 2. Compare S2, and S3 with different α. Which lands on the dashed line?",
+        "S2 lies above the line: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "
+        "1 - C mix as powers, C² / (C² + (1 - C)²), 0.69 for C = 0.6. S3 mends that, but with α = 2 it goes too "
+        "far here: near C = 0.5 the mixture changes twice as fast as C, so that half the difference is enough. Near "
+        "C = 1 it hardly changes, and there a large α is needed. On a real wall both happen at once.",
     ),
 ]
 glue("script_kb", len(script().encode()) / 1e3)

@@ -126,6 +126,7 @@ def defaults(acq: Acquisition = DEFAULT) -> dict[str, float | str]:
         "axial": 0.3,
         "strategy": "S1",
         "coherence": 1,
+        "alpha": 2,
         "density": DENSITY,
         "snr": 40,
         "frequency": round(at["frequency"] / 1e6, 6),

@@ -4,7 +4,7 @@
 const DEPENDS = {
   beam: ["frequency", "bandwidth", "aperture", "focus"],
   tissue: ["density"],
-  motion: ["lateral", "axial", "elevation", "strain", "rotation", "strategy", "coherence", "snr"],
+  motion: ["lateral", "axial", "elevation", "strain", "rotation", "strategy", "coherence", "alpha", "snr"],
   windows: ["window", "search"],
   point: ["x", "z"],
 };
@@ -38,12 +38,17 @@ function makeFilm(facts) {
     return addScatterers(beam(), emptySources(beam()), tissue()[1], keepIt);
   });
 
-  // The coherence of S2 and S3 in frame t; S3 corrects by what S2 came to, C + 2 (C - C_sim).
+  // The coherence of S2 and S3 in frame t; S3 corrects by what S2 came to, C + alpha (C - C_sim).
   const coherence = (t) => {
     if (p.strategy === "S2" || t === 0) return facts.clip[t];
     const corrected = list("corrected", keyOf("beam", "tissue", "motion", "windows"));
-    return (corrected[t] ??= Math.max(0, Math.min(1, 3 * facts.clip[t] - 2 * meanOf(mapOf(shoot(t, facts.clip[t]), t)))));
+    return (corrected[t] ??= correct(t));
   };
+
+  function correct(t) {
+    const wanted = facts.clip[t], reached = meanOf(mapOf(shoot(t, wanted), t));
+    return Math.max(0, Math.min(1, wanted + p.alpha * (wanted - reached)));
+  }
 
   // Frame t with wall and background weighed by c and 1 - c; with S1 the draw decides instead.
   function shoot(t, c) {

@@ -8,6 +8,7 @@ const CONTROLS = {
   strain: ["axial strain, whole film", "%", -30, 30, 1, "Motion"],
   rotation: ["rotation", "° a frame", 0, 2, 0.1, "Motion"],
   coherence: ["coherence p (S1)", "", 0, 1, 0.05, "Speckle"],
+  alpha: ["correction α (S3)", "", 0, 2, 0.25, "Speckle"],
   density: ["scatterers per square wavelength", "", 0.1, 5, 0.1, "Speckle"],
   snr: ["signal to noise", "dB", 0, 40, 1, "Speckle"],
   frequency: ["frequency", "MHz", 2, 3.4, 0.02, "Probe"],
@@ -54,12 +55,17 @@ function laboratory(root) {
     input.oninput = () => {
       state[key] = key === "strategy" ? input.value : Number(input.value);
       input.show?.();
+      enable();
       ask();
     };
   }
+  const enable = () => {
+    inputs.coherence.disabled = state.strategy !== "S1";
+    inputs.alpha.disabled = state.strategy !== "S3";
+  };
   const showControls = () => {
     for (const [key, input] of Object.entries(inputs)) { input.value = state[key]; input.show?.(); }
-    inputs.coherence.disabled = state.strategy !== "S1";
+    enable();
   };
 
   // ---- the address
@@ -190,7 +196,6 @@ function laboratory(root) {
     film.set({ ...state });
     slider.value = state.frame;
     slider.setAttribute("aria-valuetext", `frame ${state.frame}`);
-    inputs.coherence.disabled = state.strategy !== "S1";
     const fresh = !film.has(state.frame), start = performance.now();
     drawFrame();
     if (fresh) spent = performance.now() - start;
