@@ -38,57 +38,59 @@ template = default_template()
 curves = correlation(template).mean(("longitudinal", "radial")).values
 clip = curves[template.attrs["es_frame"] :]  # from end-systole on
 
-depth, out_of_plane = 84e-3, 0.2
+depth, out_of_plane, steps = 84e-3, 0.2, FRAMES - 1
 inside = np.linspace(-0.4, 0.4, 5) * Window().size
-share = {
+left = {
     strain: np.mean(np.abs(statistics.strain_theory(acq, depth, strain, inside)) ** 2)
-    for strain in (-0.2, -0.2 / (FRAMES - 1))
+    for strain in (-0.2, -0.2 / steps)
 }
-shift = (FRAMES - 1) * out_of_plane
-left = [elevation.correlation(acq, depth, 1e-3 * out_of_plane * n) for n in (5, FRAMES - 1)]
+crossed = {r: elevation.correlation(acq, r, 1e-3) for r in (30e-3, 84e-3, 140e-3)}
+gone = elevation.correlation(acq, depth, 1e-3 * out_of_plane * steps)
+mixed = 0.6**2 / (0.6**2 + 0.4**2)
 
 presets = [
     Preset(
         "Axial strain of 20 %",
-        {"strain": -20, "axial": 0},
+        {},
         "Tissue shortens along the beam by a fifth, and its middle stays where it is. The tracker compares each "
-        "frame with the one before, and errs little. Why is nothing left of the correlation with frame 0?",
+        "frame with the one before, and errs little. Why is so little left of the correlation with frame 0?",
         f"Strain moves the scatterers of a window against each other: by the last frame, those at its ends "
         f"by {1e3 * 0.2 * Window().size / 2:.2f} mm against its middle, while a quarter of a wavelength "
-        f"({1e3 * acq.wavelength / 4:.2f} mm) turns an echo's phase half around. Theory leaves {share[-0.2]:.2f} of "
-        f"the correlation. From one frame to the next the strain is {20 / (FRAMES - 1):.1f} %, and "
-        f"{share[-0.2 / (FRAMES - 1)]:.2f} is left. Make the window smaller and see what that mends, and what it costs.",
+        f"({1e3 * acq.wavelength / 4:.2f} mm) turns an echo's phase half around. Theory leaves {left[-0.2]:.2f} of "
+        f"the correlation. From one frame to the next the strain is {20 / steps:.1f} %, and "
+        f"{left[-0.2 / steps]:.2f} is left. Make the window smaller and see what that mends, and what it costs.",
     ),
     Preset(
         "Twist takes the tissue out of the slice",
-        {"elevation": out_of_plane, "axial": 0},
+        {"strain": 0, "elevation": out_of_plane},
         "The heart twists about its long axis, so tissue crosses the image plane. Nothing moves in the picture, "
         "and frame by frame the tracker hardly errs. What would a tracker find that compares with frame 0? At which "
-        "depth does speckle live longest?",
-        f"After five frames tissue has crossed {5 * out_of_plane:.0f} mm, after {FRAMES - 1} frames {shift:.0f} mm; at "
-        f"84 mm theory leaves {left[0]:.2f} and {left[1]:.2f} of the correlation. Other scatterers enter the slice, "
-        f"and of frame 0 nothing is left to be found. No depth is safe: behind the lens's focus "
-        f"the slice is thicker, but its wavefront is curved, and crossing it turns the phases.",
+        "depth does speckle fade first?",
+        f"By the last frame tissue has crossed {steps * out_of_plane:.0f} mm, and theory leaves {gone:.2f} of the correlation at "
+        f"84 mm: other scatterers fill the slice, and of frame 0 nothing is left to be found. Near the "
+        f"probe speckle fades first. After 1 mm theory leaves {crossed[30e-3]:.2f} at 30 mm, {crossed[84e-3]:.2f} at 84 mm and "
+        f"{crossed[140e-3]:.2f} at 140 mm: behind the focus of the lens the slice grows thicker, but its wavefront is "
+        f"curved, and crossing it turns the phases.",
     ),
     Preset(
         "Why S1 is too coherent",
-        {"coherence": 0.9, "axial": 0.4},
-        "Strategy 1 lets a fixed share p of the scatterers ride on the tissue. Compare with the real clip "
-        "(dashed). Which p comes nearest? What can no p do?",
-        f"A share p of the power leaves p² of the correlation, so p = {np.sqrt(clip[-1]):.2f} ends where the clip "
-        f"ends, at {clip[-1]:.2f}, if motion takes nothing; here it takes some. But one p makes one step, from frame 0 "
-        "to all others, the same at every place. It knows nothing of how real speckle changes in time, nor of "
-        "walls that keep theirs better than others, and so it has to be found anew for every clip.",
+        {"strain": 0, "axial": 0.4, "coherence": 0.9},
+        "Strategy 1 lets a fixed share p of the scatterers ride on the tissue; the others stay where they are. Compare "
+        "with the real clip (dashed). Which p comes nearest? What can no p do?",
+        f"A share p of the power leaves p² of the correlation: at p = 0.9 speckle keeps {0.9**2:.2f} for good. With "
+        f"p = {np.sqrt(clip[-1]):.2f} it would end where the clip ends, at {clip[-1]:.2f}, if motion took nothing; here it takes "
+        "some. But one p makes one step, from frame 0 to all others, the same at every place. It knows nothing of how "
+        "real speckle changes in time, nor of walls that keep theirs better than others.",
     ),
     Preset(
         "S2 and S3 fix it",
-        {"strategy": "S3", "axial": 0.4},
+        {"strain": 0, "axial": 0.4, "strategy": "S3"},
         "Strategy 2 makes the share follow the clip's own curve, frame by frame; strategy 3 measures what came of it "
         "and corrects, by the paper's factor α = 2. Compare S2, and S3 with different α. Which lands on the dashed line?",
-        "S2 lies above the line: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "
-        "1 - C mix as powers, C² / (C² + (1 - C)²), 0.69 for C = 0.6. S3 mends that, but with α = 2 it goes too "
-        "far here: near C = 0.5 the mixture changes twice as fast as C, so that half the difference is enough. Near "
-        "C = 1 it hardly changes, and there a large α is needed. On a real wall both happen at once.",
+        f"S2 lies above the line: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "
+        f"1 - C mix as powers, C² / (C² + (1 - C)²), which is {mixed:.2f} for C = 0.6. S3 mends that, but with α = 2 it goes too "
+        "far here: near C = 0.5 the mixture changes twice as fast as C, so half the difference is enough. Near "
+        "C = 1 it hardly changes, and a large α is needed. On a real wall both happen at once.",
     ),
 ]
 glue("script_kb", len(script().encode()) / 1e3)
@@ -102,28 +104,30 @@ laboratory(clip, presets, acq, seed)
 #
 # | view | what it shows |
 # | --- | --- |
-# | B-mode | the envelope, log-compressed; where points truly are (circles), where block matching takes them to be (crosses), and the window at the chosen point |
+# | B-mode | the envelope, smoothed along depth as by the scanner of the {ref}`virtual patients <sec-patients>`, log-compressed; where points truly are (circles), where block matching takes them to be (crosses), and the window at the chosen point |
 # | correlation map | each window of frame 0 against the windows around its true place; the best match counts, as in the paper |
-# | correlation | at the chosen point in its true place (intensities) beside the theory; the mean of the map; the real clip's mean after end-systole |
+# | correlation | at the chosen point in its true place, of unsmoothed intensities, beside the theory; the mean of the map; the real clip's mean after end-systole |
 # | displacement | of the chosen point: true, and by matching each frame with the one before |
-# | envelope | its histogram beyond 60 mm beside Rayleigh's density |
+# | envelope | its histogram beyond 60 mm, unsmoothed, beside Rayleigh's density |
 #
 # One window holds some tens of speckle grains, so what is measured at a point scatters about the theory; a larger
-# window scatters less. At the density set first, a resolution cell holds few scatterers, and the envelope is not quite
-# Rayleigh's: raise the density, and it is. The best match of a search never falls to 0: among enough windows, one is alike by chance.
+# window scatters less. Rayleigh's law needs many scatterers in each resolution cell. At the density set first there are
+# few, and the ratio of mean and SD lies below Rayleigh's; raise the density, and it comes nearer. The best match of a
+# search never falls to 0: among enough windows, one is alike by chance.
 #
 # The settings are in the address: copy it, and whoever opens it sees the same.
 #
 # ## What is computed
 #
 # The film has {glue:text}`frames` frames of 128 × 128 mm. Every scatterer has a place in tissue
-# thicker than the slice, a normal strength, and a weight for its distance from the plane, as {ref}`there <sec-elevation>`. Beams are sums
-# over the elements for six frequencies of the pulse, at 48 depths. The picture is the sum over these frequencies of a
-# convolution along each row, with a beam that changes with depth and angle, and one along each column. What this leaves out
-# counts near the probe, where beams change over the length of a pulse; so the picture begins at 20 mm. The scripts have
-# {glue:text}`script_kb:.0f` kB, no library and no network. Tests run them beside the Python: on the same scatterers, envelopes
-# differ from the operator's by less than 2 % beyond 60 mm and less than 5 % over the whole picture, the correlation after a
-# motion by less than 0.02, and so does the theory drawn here from the library's.
+# thicker than the slice, a normal strength, and a weight for its distance from the plane, as {ref}`there <sec-elevation>`.
+# Beams are sums over the elements, at a few frequencies of the pulse and a few dozen depths, interpolated between. The
+# picture is the sum over these frequencies of a convolution along each row, with a beam that changes with depth and
+# angle, and one along each column. What this leaves out counts near the probe, where beams change over the length of a
+# pulse; so the picture begins at 20 mm. The scripts have {glue:text}`script_kb:.0f` kB, no library and no network. Tests
+# run them beside the Python: on the same scatterers, envelopes differ from the operator's by less than 2 % beyond 60 mm
+# and less than 5 % over the whole picture, the correlation after a motion by less than 0.02, and so does the theory
+# drawn here from the library's.
 #
 # Two simplifications: strategies act on the whole picture, not on a wall, and the gain is that of uniform tissue.
 

@@ -228,5 +228,9 @@ def test_clip_curve_begins_at_one_and_keeps_the_end():
 def test_scripts_share_their_constants_with_the_python():
     assert node("return [FRAMES, Object.keys(CONTROLS)];") == [
         laboratory.FRAMES,
-        [key for key in laboratory.defaults() if key not in ("strategy", "frame", "x", "z")],
+        [
+            key
+            for key in laboratory.defaults()
+            if key not in ("strategy", "question", "frame", "x", "z")
+        ],
     ]

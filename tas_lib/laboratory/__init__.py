@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from IPython.display import HTML
 
+from tas_lib.artefacts import Scanner
 from tas_lib.book import THEMES
 from tas_lib.player import VIRIDIS
 from tas_lib.simulator import Acquisition
@@ -52,8 +53,8 @@ STYLE = """
 .laboratory .lab-status { font-variant-numeric: tabular-nums; min-height: 3em; margin: .2em 0;
   font-size: .9em; }
 .laboratory .lab-note { font-size: .85em; }
-.laboratory .lab-controls { display: grid; gap: .2em 1.2em;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr)); }
+.laboratory .lab-controls { display: grid; gap: .2em 1.2em; margin: .8em 0;
+  grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .laboratory fieldset { border: 0; padding: 0; margin: 0; min-width: 0; }
 .laboratory legend { font-weight: 600; font-size: 1em; float: none; margin: 0; }
 .laboratory label { display: block; font-size: .9em; margin: .2em 0;
@@ -65,8 +66,7 @@ STYLE = """
 .laboratory option { color: CanvasText; background: Canvas; }
 .laboratory :is(button, input, select, canvas, summary):focus-visible {
   outline: 3px solid var(--c1); outline-offset: 2px; }
-.laboratory .lab-story { padding-left: 1.4em; }
-.laboratory .lab-story li { margin: .4em 0; }
+.laboratory [aria-pressed=true] { background: var(--ink); color: var(--ground); }
 .laboratory summary { cursor: pointer; }
 .laboratory figcaption i { display: inline-block; width: 5em; height: .7em; margin: 0 .3em; }
 """
@@ -75,7 +75,7 @@ _count = itertools.count()
 
 
 class Preset(NamedTuple):
-    """A step of the story: settings (see CONTROLS in page.js), and what to ask of the reader."""
+    """A step of the story: what differs from `defaults`, and what to ask of the reader."""
 
     title: str
     settings: dict[str, float | str]
@@ -103,6 +103,7 @@ def facts(acq: Acquisition = DEFAULT, seed: int = 0) -> dict:
         "rMin": r_min,
         "rMax": r_max,
         "sMax": s_max,
+        "smoothing": Scanner.smoothing,
         "seed": seed,
     }
 
@@ -119,11 +120,11 @@ def settings(acq: Acquisition = DEFAULT) -> dict[str, float]:
 
 
 def defaults(acq: Acquisition = DEFAULT) -> dict[str, float | str]:
-    """Where all controls stand at first, in the units of the page."""
+    """Where all controls stand at first, in the units of the page: as the first preset wants."""
     motion = dict.fromkeys(("lateral", "axial", "elevation", "strain", "rotation"), 0)
     at = settings(acq)
     return motion | {
-        "axial": 0.3,
+        "strain": -20,
         "strategy": "S1",
         "coherence": 1,
         "alpha": 2,
@@ -136,6 +137,7 @@ def defaults(acq: Acquisition = DEFAULT) -> dict[str, float | str]:
         "range": 50,
         "window": 7.7,
         "search": 2,
+        "question": 0,
         "frame": 0,
         "x": 0,
         "z": 84,
@@ -178,13 +180,17 @@ def _hex(colour: np.ndarray) -> str:
 
 
 def _story(presets: list[Preset]) -> str:
-    steps = "".join(
-        f'<li><button type="button" data-preset="{escape(json.dumps(p.settings))}">'
-        f"{escape(p.title)}</button> {escape(p.question)}"
-        f"<details><summary>Answer</summary>{escape(p.answer)}</details></li>"
+    buttons = "".join(
+        f'<button type="button" data-preset="{escape(json.dumps(p.settings))}">'
+        f"{escape(p.title)}</button>"
         for p in presets
     )
-    return f'<ol class="lab-story">{steps}</ol>'
+    questions = "".join(
+        f"<div data-question>{escape(p.question)}"
+        f"<details><summary>Answer</summary>{escape(p.answer)}</details></div>"
+        for p in presets
+    )
+    return f'<div class="lab-row" role="group" aria-label="story">{buttons}</div>{questions}'
 
 
 def _canvas(name: str, caption: str, alt: str, size: tuple[int, int], extra: str = "") -> str:
@@ -200,12 +206,16 @@ def _views() -> str:
     bar = f'<span>0<i style="background:linear-gradient(90deg,{scale})"></i>1</span>'
     numbers = "the line above has the numbers"
     square, wide, focus = (320, 320), (360, 230), 'tabindex="0"'
-    views = (
-        _canvas("bmode", "B-mode, 128 × 128 mm: ○ true, + matched", "B-mode picture", square, focus)
-        + _canvas("map", f"Best correlation {bar}", f"Map of correlation; {numbers}", square, focus)
-        + _canvas("curve", "Correlation with frame 0", f"Correlation curves; {numbers}", wide)
+    bmode = _canvas(
+        "bmode", "B-mode, 128 × 128 mm: ○ true, + matched", "B-mode picture", square, focus
+    )
+    curve = _canvas("curve", "Correlation with frame 0", f"Correlation curves; {numbers}", wide)
+    others = (
+        _canvas("map", f"Best correlation {bar}", f"Map of correlation; {numbers}", square, focus)
+        + "<div>"
         + _canvas("displacement", "Displacement of the point", f"Displacement; {numbers}", wide)
         + _canvas("histogram", "Envelope", f"Histogram of the envelope; {numbers}", wide)
+        + "</div>"
     )
     return (
         '<div class="lab-row"><button type="button" data-back aria-label="step back">‹</button>'
@@ -213,9 +223,10 @@ def _views() -> str:
         '<button type="button" data-next aria-label="step forward">›</button>'
         f'<input type="range" data-frame min="0" max="{FRAMES - 1}" value="0" aria-label="frame">'
         '<button type="button" data-reset>Reset</button></div>'
-        f'<p class="lab-status" data-status></p><div class="lab-views">{views}</div>'
+        f'<p class="lab-status" data-status></p><div class="lab-views">{bmode}<div>{curve}'
         '<p class="lab-note">Click a picture, or use the arrow keys on it, to choose the point. '
-        '<span data-note></span></p><div class="lab-controls" data-controls></div>'
+        "<span data-note></span></p></div></div>"
+        f'<div class="lab-controls" data-controls></div><div class="lab-views">{others}</div>'
     )
 
 
@@ -224,5 +235,6 @@ def _colours(theme: str) -> str:
     style = THEMES[theme]
     cycle = [entry["color"] for entry in style["axes.prop_cycle"]]
     names = {"ink": style["text.color"], "grid": style["grid.color"]}
+    names["ground"] = {"light": "#fff", "dark": "#121212"}[theme]
     names |= {f"c{i}": colour for i, colour in enumerate(cycle)}
     return "".join(f"--{name}:{colour};" for name, colour in names.items())

@@ -5,7 +5,7 @@
 // with L_j Lagrange's polynomials at a few f_j, as beams change smoothly with frequency. Listening
 // is focused on the source's range instead of the pixel's, which counts in the near field alone.
 
-const TERMS = 6; // frequencies of the beams
+const TERMS = 5; // frequencies of the beams
 const HALO = 24; // lines that a beam reaches to each side, at most
 const TAPS = 2 * HALO + 1;
 const BLOCK = 3; // lines that share a beam
@@ -52,7 +52,7 @@ function makeBeam(facts, settings) {
   };
   const x = spread(-1, 1, elements).map((t) => (t * (elements - 1) * pitch) / 2);
   const beam = { facts, settings, band, grid, wavelength, wavenumber: (2 * Math.PI) / wavelength };
-  beam.pulses = pulses(beam);
+  beam.pulses = pulses(beam, undone);
   Object.assign(beam, beams(beam, Float64Array.from(x)));
   beam.slice = makeSlice(beam);
   beam.gain = sensitivity(beam);
@@ -60,17 +60,17 @@ function makeBeam(facts, settings) {
 }
 
 // The frequencies f_j, and L_j there.
-const nodes = ([low, high]) => spread(low + 0.12 * (high - low), high - 0.12 * (high - low), TERMS);
+const nodes = ([low, high]) => spread(low + 0.14 * (high - low), high - 0.14 * (high - low), TERMS);
 const lagrange = (at, f) => at.map((fj) => at.reduce((l, fi) => (fi === fj ? l : (l * (f - fi)) / (fj - fi)), 1));
 
-// a_j: re, im [offset][term], offsets from -pad to pad.
-function pulses({ facts, settings, band, grid }) {
+// a_j: re, im [offset][term], offsets from -pad to pad, weighed by a function of cycles a sample.
+function pulses({ facts, settings, band, grid }, weight) {
   const { pad, dr } = grid;
   const at = nodes(band), f = spread(0.9 * band[0], 1.1 * band[1], 96);
   const re = new Float64Array((2 * pad + 1) * TERMS), im = new Float64Array(re.length);
   for (const g of f) {
-    const w = 2 * (f[1] - f[0]) * pulseEcho(settings.frequency, settings.bandwidth, g);
-    const turn = (4 * Math.PI * (g - settings.frequency) * dr) / facts.c;
+    const cycles = (2 * (g - settings.frequency) * dr) / facts.c, turn = 2 * Math.PI * cycles;
+    const w = 2 * (f[1] - f[0]) * weight(cycles) * pulseEcho(settings.frequency, settings.bandwidth, g);
     lagrange(at, g).forEach((share, j) => {
       for (let d = -pad; d <= pad; d++) {
         re[(d + pad) * TERMS + j] += w * share * Math.sin(turn * d);

@@ -43,13 +43,14 @@ function chart(canvas, theme, { xLabel, yLabel, x: [x0, x1], y: [y0, y1], series
   g.strokeStyle = theme.ink; line([at([x0, y1]), at([x0, y0]), at([x1, y0])]);
   if (cursor !== undefined) { g.setLineDash([2, 3]); line([at([cursor, y0]), at([cursor, y1])]); g.setLineDash([]); }
 
+  const bar = (...box) => { g.globalAlpha = 0.45; g.fillRect(...box); g.globalAlpha = 1; };
   const mark = (kind, points, colour) => {
     g.strokeStyle = g.fillStyle = theme.cycle[colour];
     g.lineWidth = 2;
     g.setLineDash(kind === "dashed" ? [6, 4] : []);
     if (kind === "line" || kind === "dashed") line(points);
     else points.forEach(([x, y]) => {
-      if (kind === "bars") { g.globalAlpha = 0.45; g.fillRect(x, y, (right - left) / points.length - 0.5, floor - y); g.globalAlpha = 1; return; }
+      if (kind === "bars") return bar(x, y, (right - left) / points.length - 0.5, floor - y);
       g.beginPath(); g.arc(x, y, 3.2, 0, 7); kind === "dots" ? g.fill() : g.stroke();
     });
     g.setLineDash([]);
@@ -59,7 +60,8 @@ function chart(canvas, theme, { xLabel, yLabel, x: [x0, x1], y: [y0, y1], series
     mark(kind, points.map(at), colour);
     g.restore();
     const [x, y] = [left + ((i % 2) * (right - left)) / 2, 12 + 16 * Math.floor(i / 2)];
-    if (kind === "bars") { g.globalAlpha = 0.45; g.fillRect(x, y - 8, 18, 8); g.globalAlpha = 1; } else mark(kind, kind === "line" || kind === "dashed" ? [[x, y - 4], [x + 18, y - 4]] : [[x + 9, y - 4]], colour);
+    g.fillStyle = theme.cycle[colour];
+    if (kind === "bars") bar(x, y - 8, 18, 8); else mark(kind, kind === "line" || kind === "dashed" ? [[x, y - 4], [x + 18, y - 4]] : [[x + 9, y - 4]], colour);
     g.fillStyle = theme.ink; g.textAlign = "left"; g.fillText(label, x + 24, y);
   });
 }

@@ -24,18 +24,18 @@ function makeFilm(facts) {
     frequency: 1e6 * p.frequency, bandwidth: p.bandwidth / 100, aperture: 1e-3 * p.aperture, focus: 1e-3 * p.focus,
   }));
   const density = () => p.density / facts.wavelength ** 2;
-  const tissue = () => keep("tissue", keyOf("tissue"), () => [
-    makeTissue(facts, density(), facts.seed), makeTissue(facts, density(), facts.seed + 1),
-  ]);
+  const tissueOf = (name, seed) => keep(name, keyOf("tissue"), () => makeTissue(facts, density(), seed));
+  const tissue = () => tissueOf("tissue", facts.seed);
   const pixels = () => keep("pixels", keyOf("beam"), () => converter(beam()));
   const motion = (t) => motionAt({
     lateral: 1e-3 * p.lateral, axial: 1e-3 * p.axial, elevation: 1e-3 * p.elevation,
     strain: p.strain / 100, rotation: (p.rotation * Math.PI) / 180,
   }, t);
   const background = () => keep("background", `${keyOf("beam", "tissue")},${p.strategy},${p.coherence}`, () => {
-    const { lot } = tissue()[1];
-    const keepIt = p.strategy === "S1" ? (i) => lot[i] >= p.coherence : null;
-    return addScatterers(beam(), emptySources(beam()), tissue()[1], keepIt);
+    const s1 = p.strategy === "S1", empty = emptySources(beam());
+    if (s1 && p.coherence === 1) return empty;
+    const rest = tissueOf("rest", facts.seed + 1);
+    return addScatterers(beam(), empty, rest, s1 ? (i) => rest.lot[i] >= p.coherence : null);
   });
 
   // The coherence of S2 and S3 in frame t; S3 corrects by what S2 came to, C + alpha (C - C_sim).
@@ -52,9 +52,9 @@ function makeFilm(facts) {
 
   // Frame t with wall and background weighed by c and 1 - c; with S1 the draw decides instead.
   function shoot(t, c) {
-    const b = beam(), { lot } = tissue()[0], still = background();
+    const b = beam(), { lot } = tissue(), still = background();
     const s1 = p.strategy === "S1";
-    const sources = addScatterers(b, emptySources(b), moveTissue(tissue()[0], motion(t)), s1 ? (i) => lot[i] < p.coherence : null);
+    const sources = addScatterers(b, emptySources(b), moveTissue(tissue(), motion(t)), s1 ? (i) => lot[i] < p.coherence : null);
     const [wall, rest] = s1 ? [1, 1] : [c, 1 - c];
     const size = s1 ? 1 : Math.hypot(c, 1 - c);
     for (let i = 0; i < sources.re.length; i++) {

@@ -2,14 +2,14 @@
 
 // key: [label, unit, least, most, step, group]
 const CONTROLS = {
-  lateral: ["lateral", "mm a frame", 0, 1, 0.05, "Motion"],
-  axial: ["axial", "mm a frame", 0, 1, 0.05, "Motion"],
-  elevation: ["out of plane", "mm a frame", 0, 0.5, 0.02, "Motion"],
-  strain: ["axial strain, whole film", "%", -30, 30, 1, "Motion"],
-  rotation: ["rotation", "° a frame", 0, 2, 0.1, "Motion"],
+  lateral: ["lateral", "mm/frame", 0, 1, 0.05, "Motion"],
+  axial: ["axial", "mm/frame", 0, 1, 0.05, "Motion"],
+  elevation: ["out of plane", "mm/frame", 0, 0.5, 0.02, "Motion"],
+  strain: ["strain, whole film", "%", -30, 30, 1, "Motion"],
+  rotation: ["rotation", "°/frame", 0, 2, 0.1, "Motion"],
   coherence: ["coherence p (S1)", "", 0, 1, 0.05, "Speckle"],
   alpha: ["correction α (S3)", "", 0, 2, 0.25, "Speckle"],
-  density: ["scatterers per square wavelength", "", 0.1, 5, 0.1, "Speckle"],
+  density: ["scatterers", "per λ²", 0.1, 5, 0.1, "Speckle"],
   snr: ["signal to noise", "dB", 0, 40, 1, "Speckle"],
   frequency: ["frequency", "MHz", 2, 3.4, 0.02, "Probe"],
   bandwidth: ["bandwidth", "%", 50, 100, 1, "Probe"],
@@ -17,9 +17,9 @@ const CONTROLS = {
   focus: ["focus", "mm", 40, 140, 5, "Probe"],
   range: ["dynamic range", "dB", 20, 70, 1, "View"],
   window: ["window", "mm", 3, 16, 0.1, "View"],
-  search: ["search, to each side", "mm", 0.4, 4, 0.4, "View"],
+  search: ["search, each side", "mm", 0.4, 4, 0.4, "View"],
 };
-const STRATEGIES = { S1: "S1: share p rides on the tissue", S2: "S2: share follows the real clip", S3: "S3: S2, corrected once" };
+const STRATEGIES = { S1: "S1: fixed share p", S2: "S2: as the real clip", S3: "S3: S2, corrected" };
 
 function laboratory(root) {
   const facts = JSON.parse(root.querySelector("script[type='application/json']").textContent);
@@ -27,6 +27,7 @@ function laboratory(root) {
   const state = { ...facts.defaults };
   const film = makeFilm(facts);
   const [play, slider, status, note] = ["play", "frame", "status", "note"].map(find);
+  const [stories, questions] = ["preset", "question"].map((name) => [...root.querySelectorAll(`[data-${name}]`)]);
   const inputs = {};
   let playing = false, timer = 0, asked = false, shown = 0, spent = 0;
 
@@ -66,6 +67,10 @@ function laboratory(root) {
   const showControls = () => {
     for (const [key, input] of Object.entries(inputs)) { input.value = state[key]; input.show?.(); }
     enable();
+    stories.forEach((button, i) => {
+      button.setAttribute("aria-pressed", i === state.question);
+      questions[i].hidden = i !== state.question;
+    });
   };
 
   // ---- the address
@@ -81,11 +86,11 @@ function laboratory(root) {
     for (const [key, value] of given) {
       if (key === "strategy" && value in STRATEGIES) state.strategy = value;
       else if (key in facts.defaults && key !== "strategy" && Number.isFinite(Number(value))) {
-        const [least, most] = CONTROLS[key]?.slice(2, 4) ?? { frame: [0, FRAMES - 1], x: [-60, 60], z: [25, 145] }[key];
+        const [least, most] = CONTROLS[key]?.slice(2, 4) ?? { question: [0, stories.length - 1], frame: [0, FRAMES - 1], x: [-60, 60], z: [25, 145] }[key];
         state[key] = Math.max(least, Math.min(most, Number(value)));
       }
     }
-    state.frame = Math.round(state.frame);
+    for (const key of ["question", "frame"]) state[key] = Math.round(state[key]);
     return true;
   };
 
@@ -253,9 +258,9 @@ function laboratory(root) {
       place(state.x + way[0], state.z + way[1]);
     };
   }
-  root.querySelectorAll("[data-preset]").forEach((button) => {
+  stories.forEach((button, question) => {
     button.onclick = () => {
-      Object.assign(state, facts.defaults, JSON.parse(button.dataset.preset));
+      Object.assign(state, facts.defaults, JSON.parse(button.dataset.preset), { question });
       showControls();
       ask();
       run(!matchMedia("(prefers-reduced-motion: reduce)").matches);

@@ -2,7 +2,8 @@
 
 const PIXELS = 320; // of the picture, each way
 
-// For every pixel of a square picture, the sample of the polar grid up left of it and its shares.
+// For every pixel of a square picture, the sample of the polar grid up left of it and its shares; and
+// the shares of the speckle filter, one side of a Gaussian along the range.
 function converter({ grid, facts }) {
   const pitch = (facts.rMax - facts.rMin) / PIXELS;
   const index = new Int32Array(PIXELS * PIXELS).fill(-1);
@@ -16,24 +17,27 @@ function converter({ grid, facts }) {
     down[i] = row % 1;
     right[i] = line % 1;
   }
-  return { index, down, right, pitch, quarter: pitch / 4 / grid.dr, lines: grid.lines };
+  const half = spread(0, 4, 5).map((i) => Math.exp(-(((i * grid.dr) / facts.smoothing) ** 2) / 2));
+  const all = 2 * half.reduce((sum, w) => sum + w) - 1;
+  return { index, down, right, pitch, filter: half.map((w) => w / all), rows: grid.rows, lines: grid.lines };
 }
 
-// The envelope on the pixels, 0 outside the sector: the mean of bilinear samples at a quarter of a
-// pixel above and below, so that speckle finer than pixels is averaged rather than missed.
-function picture({ index, down, right, quarter, lines }, { re, im }) {
-  const last = re.length - lines - 2;
-  const envelope = new Float32Array(re.length), out = new Float32Array(index.length);
+// The envelope, smoothed, on the pixels; 0 outside the sector.
+function picture({ index, down, right, filter, rows, lines }, { re, im }) {
+  const envelope = new Float32Array(re.length), smooth = new Float32Array(re.length), out = new Float32Array(index.length);
   for (let i = 0; i < re.length; i++) envelope[i] = Math.sqrt(re[i] * re[i] + im[i] * im[i]);
-  for (let i = 0; i < index.length; i++) {
-    if (index[i] < 0) continue;
-    for (let part = -1; part <= 1; part += 2) {
-      const v = down[i] + part * quarter, whole = v < 0 ? -1 : v < 1 ? 0 : 1;
-      const n = Math.max(0, Math.min(last, index[i] + whole * lines));
-      const a = envelope[n] + (envelope[n + 1] - envelope[n]) * right[i];
-      const b = envelope[n + lines] + (envelope[n + lines + 1] - envelope[n + lines]) * right[i];
-      out[i] += 0.5 * (a + (b - a) * (v - whole));
+  filter.forEach((w, k) => {
+    for (let i = 0, last = (rows - 1) * lines, step = k * lines; i < re.length; i++) {
+      const column = i % lines;
+      smooth[i] += k ? w * (envelope[Math.max(column, i - step)] + envelope[Math.min(last + column, i + step)]) : w * envelope[i];
     }
+  });
+  for (let i = 0; i < index.length; i++) {
+    const n = index[i];
+    if (n < 0) continue;
+    const a = smooth[n] + (smooth[n + 1] - smooth[n]) * right[i];
+    const b = smooth[n + lines] + (smooth[n + lines + 1] - smooth[n + lines]) * right[i];
+    out[i] = a + (b - a) * down[i];
   }
   return out;
 }
@@ -54,7 +58,8 @@ function correlate(a, b, ax, az, bx, bz, half) {
 
 const fits = (x, z, margin) => Math.min(x, z) >= margin && Math.max(x, z) < PIXELS - margin;
 
-// Best match within +-search pixels: {value, x, z} of its shift, between pixels by parabolas.
+// Best match within +-search pixels: {value, x, z} of its shift, between pixels by a paraboloid with
+// a cross term, as speckle beside the axis lies aslant.
 function match(a, b, ax, az, bx, bz, half, search) {
   const width = 2 * search + 1;
   const values = new Float64Array(width * width).fill(-1);
@@ -64,14 +69,16 @@ function match(a, b, ax, az, bx, bz, half, search) {
     if (fits(x, z, half)) values[i] = correlate(a, b, ax, az, x, z, half);
     if (values[i] > values[best]) best = i;
   }
-  const peak = (step, at) => {
-    if (at === 0 || at === width - 1) return 0;
-    const [p, q, r] = [values[best - step], values[best], values[best + step]];
-    const bend = p + r - 2 * q;
-    return bend < 0 ? Math.max(-0.5, Math.min(0.5, (p - r) / (2 * bend))) : 0;
-  };
   const column = best % width, row = Math.floor(best / width);
-  return { value: values[best], x: column - search + peak(1, column), z: row - search + peak(width, row) };
+  const found = { value: values[best], x: column - search, z: row - search };
+  if (Math.min(column, row) === 0 || Math.max(column, row) === width - 1) return found;
+  const at = (x, z) => values[best + x + z * width];
+  const gx = (at(1, 0) - at(-1, 0)) / 2, gz = (at(0, 1) - at(0, -1)) / 2;
+  const xx = at(1, 0) + at(-1, 0) - 2 * at(0, 0), zz = at(0, 1) + at(0, -1) - 2 * at(0, 0);
+  const xz = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4, bend = xx * zz - xz * xz;
+  if (bend <= 0) return found;
+  const between = (v) => Math.max(-1, Math.min(1, v / bend));
+  return { ...found, x: found.x + between(xz * gz - zz * gx), z: found.z + between(xz * gx - xx * gz) };
 }
 
 // Correlation of the intensities of I/Q a about (x, z) and b about (x', z'), window in metres.

@@ -26,7 +26,7 @@ function makeTissue(facts, density, seed) {
   const half = facts.rMax * facts.sMax + 12e-3, depth = facts.rMax + 16e-3;
   const n = Math.round(density * 2 * half * depth);
   const of = (value) => Float32Array.from({ length: n }, value);
-  const x = of(() => half * (2 * draw() - 1)), z = of(() => depth * draw());
+  const x = of(() => half * (2 * draw() - 1)), z = of(() => depth * draw()).sort(); // in order, for the cache
   const slab = z.map((at) => slabAt(facts, at));
   const y = slab.map((at) => at * (2 * draw() - 1)), rc = slab.map((at) => Math.sqrt(at / 1e-3) * normal(draw));
   return { x, z, y, rc, slab, lot: of(draw) };
