@@ -28,7 +28,7 @@ seed = 0
 import numpy as np
 
 from tas_lib.book import glue, provenance
-from tas_lib.laboratory import FRAMES, Preset, laboratory, script
+from tas_lib.laboratory import FRAMES, SCRIPT, Preset, laboratory
 from tas_lib.simulator import Acquisition, elevation, statistics
 from tas_lib.speckle import Window, correlation
 from tas_lib.templates import default_template
@@ -93,7 +93,7 @@ presets = [
         "C = 1 it hardly changes, and a large α is needed. On a real wall both happen at once.",
     ),
 ]
-glue("script_kb", len(script().encode()) / 1e3)
+glue("script_kb", len(SCRIPT.encode()) / 1e3)
 glue("frames", FRAMES)
 
 # %% tags=["hide-input"]

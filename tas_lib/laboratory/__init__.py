@@ -12,66 +12,31 @@ The scripts beside this file draw scatterers, move them, and image them by the f
 | speckle.js | pictures, correlation, block matching, statistics |
 | theory.js | correlation expected after a motion |
 | film.js | one film, and what is measured on it |
-| charts.js, page.js | what the reader sees and moves |
+| parts.js, charts.js, page.js | what the reader sees and moves |
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 from html import escape
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
 from IPython.display import HTML
+from matplotlib.colors import to_hex
 
 from tas_lib.artefacts import Scanner
-from tas_lib.book import THEMES
+from tas_lib.laboratory.block import block, canvas, film_controls, script
 from tas_lib.player import VIRIDIS
 from tas_lib.simulator import Acquisition
 
-SCRIPTS = "beam", "slice", "image", "tissue", "speckle", "theory", "film", "charts", "page"
+SCRIPT = script(
+    *("parts", "beam", "slice", "image", "tissue", "speckle", "theory", "film", "charts", "page")
+)
 FRAMES = 16
 DEFAULT = Acquisition()
 DENSITY = 2.5  # scatterers per square wavelength, through the whole tissue
 PICTURE = 20e-3, 148e-3, 0.44  # nearest and farthest range [m], sine of the half angle
-
-STYLE = """
-.laboratory { color: inherit; max-width: 100%; }
-.laboratory figure { margin: 0; min-width: 0; }
-.laboratory figcaption { font-size: .9em; margin-bottom: .2em; text-align: left; }
-.laboratory canvas { width: 100%; height: auto; display: block; }
-.laboratory canvas[tabindex] { cursor: crosshair; border-radius: 4px; }
-.laboratory [data-bmode] { background: #000; }
-.laboratory .lab-views { display: grid; gap: .8em;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 270px), 1fr)); }
-.laboratory .lab-row { display: flex; flex-wrap: wrap; gap: .4em; align-items: center;
-  margin: .6em 0; }
-.laboratory .lab-row [type=range] { flex: 1 1 8em; }
-.laboratory [data-play] { min-width: 5em; }
-.laboratory .lab-status { font-variant-numeric: tabular-nums; min-height: 3em; margin: .2em 0;
-  font-size: .9em; }
-.laboratory .lab-note { font-size: .85em; }
-.laboratory .lab-controls { display: grid; gap: .2em 1.2em; margin: .8em 0;
-  grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
-.laboratory fieldset { border: 0; padding: 0; margin: 0; min-width: 0; }
-.laboratory legend { font-weight: 600; font-size: 1em; float: none; margin: 0; }
-.laboratory label { display: block; font-size: .9em; margin: .2em 0;
-  font-variant-numeric: tabular-nums; }
-.laboratory output { float: right; }
-.laboratory label :is([type=range], select) { display: block; width: 100%; margin: 0; }
-.laboratory :is(button, select) { font: inherit; color: inherit; background: transparent;
-  border: 1px solid currentColor; border-radius: 4px; padding: .1em .6em; cursor: pointer; }
-.laboratory option { color: CanvasText; background: Canvas; }
-.laboratory :is(button, input, select, canvas, summary):focus-visible {
-  outline: 3px solid var(--c1); outline-offset: 2px; }
-.laboratory [aria-pressed=true] { background: var(--ink); color: var(--ground); }
-.laboratory summary { cursor: pointer; }
-.laboratory figcaption i { display: inline-block; width: 5em; height: .7em; margin: 0 .3em; }
-"""
-
-_count = itertools.count()
 
 
 class Preset(NamedTuple):
@@ -81,12 +46,6 @@ class Preset(NamedTuple):
     settings: dict[str, float | str]
     question: str
     answer: str
-
-
-def script() -> str:
-    """All scripts, one after the other."""
-    folder = files(__package__)
-    return "\n".join(folder.joinpath(f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 
 
 def facts(acq: Acquisition = DEFAULT, seed: int = 0) -> dict:
@@ -160,23 +119,10 @@ def laboratory(
     data = facts(acq, seed) | {
         "defaults": defaults(acq),
         "clip": clip_curve(clip),
-        "palette": [_hex(colour) for colour in VIRIDIS],
+        "palette": [to_hex(colour) for colour in VIRIDIS],
     }
-    name = f"laboratory-{next(_count)}"
-    data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return HTML(
-        f'<div class="laboratory" id="{name}" role="group" aria-label="speckle laboratory">'
-        f"<style>.laboratory {{ {_colours('light')} }}\n"
-        f'html[data-theme="dark"] .laboratory {{ {_colours("dark")} }}\n{STYLE}</style>'
-        f"{_story(presets)}{_views()}"
-        f'<script type="application/json">{data}</script>'
-        f"<script>(() => {{\n{script()}\n"
-        f'laboratory(document.getElementById("{name}"));\n}})();</script></div>'
-    )
-
-
-def _hex(colour: np.ndarray) -> str:
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
+    html = _story(presets) + _views()
+    return block("speckle laboratory", html, data, SCRIPT, "laboratory")
 
 
 def _story(presets: list[Preset]) -> str:
@@ -193,48 +139,27 @@ def _story(presets: list[Preset]) -> str:
     return f'<div class="lab-row" role="group" aria-label="story">{buttons}</div>{questions}'
 
 
-def _canvas(name: str, caption: str, alt: str, size: tuple[int, int], extra: str = "") -> str:
-    width, height = size
-    return (
-        f"<figure><figcaption>{caption}</figcaption><canvas data-{name} {extra}"
-        f' width="{width}" height="{height}" role="img" aria-label="{alt}"></canvas></figure>'
-    )
-
-
 def _views() -> str:
-    scale = ",".join(_hex(colour) for colour in VIRIDIS)
+    scale = ",".join(to_hex(colour) for colour in VIRIDIS)
     bar = f'<span>0<i style="background:linear-gradient(90deg,{scale})"></i>1</span>'
     numbers = "the line above has the numbers"
     square, wide, focus = (320, 320), (360, 230), 'tabindex="0"'
-    bmode = _canvas(
-        "bmode", "B-mode, 128 × 128 mm: ○ true, + matched", "B-mode picture", square, focus
+    picture = canvas(
+        "picture", "B-mode, 128 × 128 mm: ○ true, + matched", "B-mode picture", square, focus
     )
-    curve = _canvas("curve", "Correlation with frame 0", f"Correlation curves; {numbers}", wide)
+    curve = canvas("curve", "Correlation with frame 0", f"Correlation curves; {numbers}", wide)
     others = (
-        _canvas("map", f"Best correlation {bar}", f"Map of correlation; {numbers}", square, focus)
+        canvas("map", f"Best correlation {bar}", f"Map of correlation; {numbers}", square, focus)
         + "<div>"
-        + _canvas("displacement", "Displacement of the point", f"Displacement; {numbers}", wide)
-        + _canvas("histogram", "Envelope", f"Histogram of the envelope; {numbers}", wide)
+        + canvas("displacement", "Displacement of the point", f"Displacement; {numbers}", wide)
+        + canvas("histogram", "Envelope", f"Histogram of the envelope; {numbers}", wide)
         + "</div>"
     )
+    reset = '<button type="button" data-reset>Reset</button>'
     return (
-        '<div class="lab-row"><button type="button" data-back aria-label="step back">‹</button>'
-        '<button type="button" data-play>Play</button>'
-        '<button type="button" data-next aria-label="step forward">›</button>'
-        f'<input type="range" data-frame min="0" max="{FRAMES - 1}" value="0" aria-label="frame">'
-        '<button type="button" data-reset>Reset</button></div>'
-        f'<p class="lab-status" data-status></p><div class="lab-views">{bmode}<div>{curve}'
+        f'{film_controls(FRAMES, reset)}<p class="lab-status" data-status></p>'
+        f'<div class="lab-views">{picture}<div>{curve}'
         '<p class="lab-note">Click a picture, or use the arrow keys on it, to choose the point. '
         "<span data-note></span></p></div></div>"
         f'<div class="lab-controls" data-controls></div><div class="lab-views">{others}</div>'
     )
-
-
-def _colours(theme: str) -> str:
-    """The theme's colours as variables of CSS."""
-    style = THEMES[theme]
-    cycle = [entry["color"] for entry in style["axes.prop_cycle"]]
-    names = {"ink": style["text.color"], "grid": style["grid.color"]}
-    names["ground"] = {"light": "#fff", "dark": "#121212"}[theme]
-    names |= {f"c{i}": colour for i, colour in enumerate(cycle)}
-    return "".join(f"--{name}:{colour};" for name, colour in names.items())

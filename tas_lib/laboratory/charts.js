@@ -16,6 +16,14 @@ function sharpContext(canvas, width, height) {
   return context;
 }
 
+function ring(g, [x, y], radius, colour, width) {
+  g.strokeStyle = colour;
+  g.lineWidth = width;
+  g.beginPath();
+  g.arc(x, y, radius, 0, 7);
+  g.stroke();
+}
+
 // series: {points: [[x, y]], colour: number, label, kind: "line", "dashed", "dots", "rings" or "bars"}.
 function chart(canvas, theme, { xLabel, yLabel, x: [x0, x1], y: [y0, y1], series, cursor }) {
   const [width, height, left, top, bottom] = [360, 230, 44, 12 + 16 * Math.ceil(series.length / 2), 36];

@@ -73,9 +73,9 @@ function makeFilm(facts) {
   const search = () => Math.round((1e-3 * p.search) / pixels().pitch);
   const toPixel = ([x, z]) => [x / pixels().pitch + PIXELS / 2 - 0.5, (z - facts.rMin) / pixels().pitch - 0.5];
   const toMetres = ([u, v]) => [(u + 0.5 - PIXELS / 2) * pixels().pitch, facts.rMin + (v + 0.5) * pixels().pitch];
+  const seen = (u, v) => pixels().index[Math.round(v) * PIXELS + Math.round(u)] >= 0;
   const inside = ([u, v]) => fits(Math.round(u), Math.round(v), half() + 1)
-    && pixels().index[Math.round(v + half()) * PIXELS + Math.round(u)] >= 0 && pixels().index[Math.round(v - half()) * PIXELS + Math.round(u)] >= 0
-    && pixels().index[Math.round(v) * PIXELS + Math.round(u + half())] >= 0 && pixels().index[Math.round(v) * PIXELS + Math.round(u - half())] >= 0;
+    && [[0, 1], [0, -1], [1, 0], [-1, 0]].every(([a, b]) => seen(u + a * half(), v + b * half()));
   const places = (step) => {
     const line = spread(step / 2, PIXELS - step / 2, PIXELS / step);
     return line.flatMap((v) => line.map((u) => [u, v])).filter(inside);
@@ -90,7 +90,7 @@ function makeFilm(facts) {
       return { at, value: match(first, now.envelope, ...at.map(Math.round), ...to.map(Math.round), half(), search()).value };
     });
   }
-  const meanOf = (map) => map.reduce((sum, { value }) => sum + value, 0) / Math.max(1, map.length);
+  const meanOf = (map) => average(map.map(({ value }) => value));
   const map = (t) => (analysis("maps")[t] ??= mapOf(frame(t), t));
 
   // Correlation at the chosen point: of I/Q in the true place, best of the search, and in theory.
@@ -125,9 +125,8 @@ function makeFilm(facts) {
 
   return {
     set: (settings) => { p = settings; },
-    frame, map, point, tracks, truth, coherence, meanOf, toPixel, toMetres, beam, half, search, pixels,
-    inside,
-    has: (t) => Boolean(frames()[t]),
-    done: (t) => analysis("maps")[t] !== undefined && analysis("points", "point")[t] !== undefined && analysis("tracks", "point")[t] !== undefined,
+    frame, map, point, tracks, truth, coherence, meanOf, toMetres, beam, half, pixels, inside,
+    has: (t) => t in frames(),
+    done: (t) => [["maps"], ["points", "point"], ["tracks", "point"]].every((parts) => t in analysis(...parts)),
   };
 }

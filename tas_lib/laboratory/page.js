@@ -29,7 +29,12 @@ function laboratory(root) {
   const [play, slider, status, note] = ["play", "frame", "status", "note"].map(find);
   const [stories, questions] = ["preset", "question"].map((name) => [...root.querySelectorAll(`[data-${name}]`)]);
   const inputs = {};
-  let playing = false, timer = 0, asked = false, shown = 0, spent = 0;
+  const places = { x: [-60, 60, 0.1], z: [25, 145, 0.1] };
+  const address = addressOf("lab", facts.defaults, {
+    ...Object.fromEntries(Object.entries(CONTROLS).map(([key, c]) => [key, c.slice(2, 5)])),
+    ...places, strategy: STRATEGIES, question: [0, stories.length - 1, 1], frame: [0, FRAMES - 1, 1],
+  });
+  let timer = 0, asked = false, shown = 0, spent = 0;
 
   // ---- controls
   const panel = find("controls");
@@ -73,30 +78,8 @@ function laboratory(root) {
     });
   };
 
-  // ---- the address
-  const write = () => {
-    const changed = Object.keys(state).filter((key) => state[key] !== facts.defaults[key]);
-    const text = changed.map((key) => `${key}=${state[key]}`).join("&");
-    history.replaceState(null, "", `#lab${text && "&"}${text}`);
-  };
-  const read = () => {
-    if (!location.hash.startsWith("#lab")) return false;
-    const given = new URLSearchParams(location.hash.slice(1));
-    Object.assign(state, facts.defaults);
-    for (const [key, value] of given) {
-      if (key === "strategy" && value in STRATEGIES) state.strategy = value;
-      else if (key in facts.defaults && key !== "strategy" && Number.isFinite(Number(value))) {
-        const [least, most] = CONTROLS[key]?.slice(2, 4) ?? { question: [0, stories.length - 1], frame: [0, FRAMES - 1], x: [-60, 60], z: [25, 145] }[key];
-        state[key] = Math.max(least, Math.min(most, Number(value)));
-      }
-    }
-    for (const key of ["question", "frame"]) state[key] = Math.round(state[key]);
-    return true;
-  };
-
   // ---- views
-  const palette = facts.palette.map((c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));
-  const bmode = find("bmode"), mapView = find("map");
+  const bmode = find("picture"), mapView = find("map");
   const pixels = new ImageData(PIXELS, PIXELS);
   const buffer = document.createElement("canvas");
   buffer.width = buffer.height = PIXELS;
@@ -116,9 +99,7 @@ function laboratory(root) {
     const truth = film.truth(state.frame), found = film.done(state.frame) ? film.tracks(state.frame) : truth;
     truth.forEach(([u, v], i) => {
       if (i && !film.inside([u, v])) return;
-      g.lineWidth = i ? 1.2 : 2;
-      g.strokeStyle = "#f0e442";
-      g.beginPath(); g.arc(u, v, 3.5, 0, 7); g.stroke();
+      ring(g, [u, v], 3.5, "#f0e442", i ? 1.2 : 2);
       g.strokeStyle = "#56b4e9";
       const [a, b] = found[i];
       g.beginPath(); g.moveTo(a - 3, b); g.lineTo(a + 3, b); g.moveTo(a, b - 3); g.lineTo(a, b + 3); g.moveTo(u, v); g.lineTo(a, b); g.stroke();
@@ -135,11 +116,8 @@ function laboratory(root) {
       g.fillStyle = facts.palette[Math.round(31 * Math.max(0, Math.min(1, value)))];
       g.fillRect(u - STEP / 2, v - STEP / 2, STEP, STEP);
     }
-    const [u, v] = film.tracks(0)[0];
-    g.strokeStyle = "#fff"; g.lineWidth = 2;
-    g.beginPath(); g.arc(u, v, 6, 0, 7); g.stroke();
-    g.strokeStyle = "#000"; g.lineWidth = 1;
-    g.beginPath(); g.arc(u, v, 7.5, 0, 7); g.stroke();
+    ring(g, film.tracks(0)[0], 6, "#fff", 2);
+    ring(g, film.tracks(0)[0], 7.5, "#000", 1);
   }
 
   function drawCharts() {
@@ -180,8 +158,8 @@ function laboratory(root) {
       const here = film.point(t), truth = film.truth(t), found = film.tracks(t), pitch = 1e3 * film.pixels().pitch;
       if (here) parts.push(`correlation here ${here.measured.toFixed(2)}, theory ${here.theory.toFixed(2)}`);
       parts.push(`all points ${film.meanOf(film.map(t)).toFixed(2)}`);
-      const errors = truth.map((at, i) => film.inside(at) && pitch * Math.hypot(at[0] - found[i][0], at[1] - found[i][1])).filter((e) => e !== false);
-      if (errors.length) parts.push(`tracking error ${(errors.reduce((a, b) => a + b) / errors.length).toFixed(2)} mm`);
+      const errors = truth.flatMap((at, i) => (film.inside(at) ? [pitch * Math.hypot(at[0] - found[i][0], at[1] - found[i][1])] : []));
+      parts.push(`tracking error ${average(errors).toFixed(2)} mm`);
     }
     if (state.strategy !== "S1") parts.push(`coherence ${film.coherence(t).toFixed(2)}`);
     parts.push(`mean / SD ${snr.toFixed(2)} (Rayleigh 1.91)`);
@@ -208,7 +186,7 @@ function laboratory(root) {
     drawMap();
     if (!fresh) drawCharts(); // else in the pause that follows
     clearTimeout(timer);
-    timer = setTimeout(() => { if (!playing) write(); if (fresh) drawCharts(); fillIn(); }, 40);
+    timer = setTimeout(() => { if (!clock.running()) address.write(state); if (fresh) drawCharts(); fillIn(); }, 40);
   }
 
   // Frames in order, as the tracker needs them; one a turn, so that controls stay alive.
@@ -218,31 +196,20 @@ function laboratory(root) {
     root.dataset.ready = "no";
     film.frame(t); film.tracks(t); film.map(t); film.point(t);
     if (t === state.frame) { drawFrame(); drawMap(); }
-    if (!playing) drawCharts();
+    if (!clock.running()) drawCharts();
     timer = setTimeout(fillIn, 0);
   }
 
   const show = (t) => { state.frame = (t + FRAMES) % FRAMES; ask(); };
-  function run(on) {
-    playing = on;
-    play.textContent = on ? "Pause" : "Play";
-    let last = 0;
-    const advance = (now) => {
-      if (!playing || !root.isConnected) return;
-      if (now - last > 80) { last = now; show(state.frame + 1); }
-      requestAnimationFrame(advance);
-    };
-    if (on) requestAnimationFrame(advance);
-  }
-  play.onclick = () => run(!playing);
-  find("back").onclick = () => { run(false); show(state.frame - 1); };
-  find("next").onclick = () => { run(false); show(state.frame + 1); };
-  find("reset").onclick = () => { run(false); Object.assign(state, facts.defaults); showControls(); ask(); };
-  slider.oninput = () => { run(false); show(Number(slider.value)); };
+  const clock = clockOf(play, () => show(state.frame + 1), 80);
+  find("back").onclick = () => { clock.run(false); show(state.frame - 1); };
+  find("next").onclick = () => { clock.run(false); show(state.frame + 1); };
+  find("reset").onclick = () => { clock.run(false); begin(facts.defaults); };
+  slider.oninput = () => { clock.run(false); show(Number(slider.value)); };
 
   const place = (x, z) => {
-    state.x = Math.round(10 * Math.max(-60, Math.min(60, x))) / 10;
-    state.z = Math.round(10 * Math.max(25, Math.min(145, z))) / 10;
+    state.x = within(x, places.x);
+    state.z = within(z, places.z);
     ask();
   };
   for (const view of [bmode, mapView]) {
@@ -260,16 +227,13 @@ function laboratory(root) {
   }
   stories.forEach((button, question) => {
     button.onclick = () => {
-      Object.assign(state, facts.defaults, JSON.parse(button.dataset.preset), { question });
-      showControls();
-      ask();
-      run(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+      begin({ ...facts.defaults, ...JSON.parse(button.dataset.preset), question });
+      clock.run(!matchMedia("(prefers-reduced-motion: reduce)").matches);
     };
   });
 
   new MutationObserver(ask).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-  addEventListener("hashchange", () => { if (read()) { showControls(); ask(); } });
-  read();
-  showControls();
-  ask();
+  const begin = (given) => { Object.assign(state, given); showControls(); ask(); };
+  addEventListener("hashchange", () => address.read() && begin(address.read()));
+  begin(address.read());
 }

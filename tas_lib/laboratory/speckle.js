@@ -93,24 +93,22 @@ function intensityCorrelation(beam, a, b, [x, z], [u, v], window) {
   return pearson(...lists);
 }
 
+const average = (list) => list.reduce((sum, v) => sum + v, 0) / Math.max(1, list.length);
+
 function pearson(a, b) {
-  const mean = (list) => list.reduce((p, q) => p + q, 0) / list.length;
-  const [ma, mb] = [mean(a), mean(b)];
-  let aa = 0, bb = 0, ab = 0;
-  a.forEach((p, i) => { aa += (p - ma) ** 2; bb += (b[i] - mb) ** 2; ab += (p - ma) * (b[i] - mb); });
-  return aa * bb > 0 ? ab / Math.sqrt(aa * bb) : 0;
+  const covariance = (p, q) => average(p.map((v, i) => v * q[i])) - average(p) * average(q);
+  return covariance(a, b) / Math.sqrt(covariance(a, a) * covariance(b, b)) || 0;
 }
 
 // Shares of envelopes, beyond `least` [m] of range, in bins of RMS units up to 3; mean over SD.
 function histogram({ grid, facts }, { re, im }, bins, least) {
-  const counts = new Float64Array(bins);
   const first = Math.round((least - facts.rMin) / grid.dr) * grid.lines;
-  let n = 0, sum = 0, square = 0;
-  for (let i = first; i < re.length; i++, n++) { const e = re[i] ** 2 + im[i] ** 2; sum += Math.sqrt(e); square += e; }
-  const rms = Math.sqrt(square / n);
-  for (let i = first; i < re.length; i++) {
-    const bin = Math.floor((Math.hypot(re[i], im[i]) / rms / 3) * bins);
-    if (bin < bins) counts[bin] += bins / 3 / n;
+  const power = re.slice(first).map((a, i) => a * a + im[first + i] ** 2);
+  const mean = average(power.map(Math.sqrt)), square = average(power);
+  const counts = new Float64Array(bins);
+  for (const p of power) {
+    const bin = Math.floor((Math.sqrt(p / square) / 3) * bins);
+    if (bin < bins) counts[bin] += bins / 3 / power.length;
   }
-  return { counts, snr: sum / n / Math.sqrt(square / n - (sum / n) ** 2) };
+  return { counts, snr: mean / Math.sqrt(square - mean * mean) };
 }

@@ -72,14 +72,13 @@ function planeCorrelation(beam, p, q, m) {
 // wall and background share the power [wall, background], and noise takes its part.
 function expectedCorrelation(beam, p, m, window, [wall, background], snr) {
   const centre = move(m, ...p);
-  const still = motionAt({ lateral: 0, axial: 0, elevation: 0, strain: 0, rotation: 0 }, 0);
   const slice = sliceCorrelation(beam, Math.hypot(...p), m.y);
   const heard = 1 / (1 + 10 ** (-snr / 10));
   const offsets = spread(-0.4, 0.4, 5).map((t) => t * window);
   return offsets.reduce((sum, dz) => {
     const from = [p[0], p[1] + dz], to = [centre[0], centre[1] + dz];
     const [a, b] = planeCorrelation(beam, from, to, m);
-    const [c, d] = background ? planeCorrelation(beam, from, to, still) : [0, 0];
+    const [c, d] = background ? planeCorrelation(beam, from, to, STILL) : [0, 0];
     const re = wall * (a * slice[0] - b * slice[1]) + background * c, im = wall * (a * slice[1] + b * slice[0]) + background * d;
     return sum + (heard * heard * (re * re + im * im)) / offsets.length;
   }, 0);

@@ -38,6 +38,8 @@ function motionAt({ lateral, axial, elevation, strain, rotation }, t) {
   return { a: cos, b: -sin * along, c: sin, d: cos * along, x: lateral * t, z: axial * t, y: elevation * t };
 }
 
+const STILL = { a: 1, b: 0, c: 0, d: 1, x: 0, z: 0, y: 0 };
+
 const move = (m, x, z) => [m.a * x + m.b * (z - PIVOT) + m.x, m.c * x + m.d * (z - PIVOT) + PIVOT + m.z];
 
 // The tissue in its new place; what leaves the slab on one side comes in on the other, as new.
