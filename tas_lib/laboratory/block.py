@@ -47,8 +47,8 @@ STYLE = """
 .laboratory [aria-pressed=true] { background: var(--ink); color: var(--ground); }
 .laboratory summary { cursor: pointer; }
 .laboratory figcaption i { display: inline-block; width: 5em; height: .7em; margin: 0 .3em; }
-.laboratory td canvas { width: 96px; max-width: 17vw; margin: 0 auto; image-rendering: pixelated; }
-.laboratory td { text-align: center; }
+.laboratory td canvas { width: 96px; max-width: 14vw; margin: 0 auto; image-rendering: pixelated; }
+.laboratory table :is(td, th) { text-align: center; padding: .2em .4em; }
 """
 
 _count = itertools.count()
