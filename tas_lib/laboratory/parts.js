@@ -1,5 +1,7 @@
 // What the pages share: state in the address, and a clock.
 
+const average = (list) => list.reduce((sum, v) => sum + v, 0) / Math.max(1, list.length);
+
 // A value between limits, on one of the steps from the least.
 const within = (value, [least, most, step]) =>
   +(least + step * Math.round((Math.max(least, Math.min(most, value)) - least) / step)).toFixed(6);

@@ -93,8 +93,6 @@ function intensityCorrelation(beam, a, b, [x, z], [u, v], window) {
   return pearson(...lists);
 }
 
-const average = (list) => list.reduce((sum, v) => sum + v, 0) / Math.max(1, list.length);
-
 function pearson(a, b) {
   const covariance = (p, q) => average(p.map((v, i) => v * q[i])) - average(p) * average(q);
   return covariance(a, b) / Math.sqrt(covariance(a, a) * covariance(b, b)) || 0;
