@@ -124,7 +124,7 @@ laboratory(clip, presets, acq, seed)
 # Beams are sums over the elements, at a few frequencies of the pulse and a few dozen depths, interpolated between. The
 # picture is the sum over these frequencies of a convolution along each row, with a beam that changes with depth and
 # angle, and one along each column. What this leaves out counts near the probe, where beams change over the length of a
-# pulse; so the picture begins at 20 mm. The scripts have {glue:text}`script_kb:.0f` kB, no library and no network. Tests
+# pulse; so the picture begins at 20 mm. Sliders of the probe make all beams anew, which takes longer than a frame. The scripts have {glue:text}`script_kb:.0f` kB, no library and no network. Tests
 # run them beside the Python: on the same scatterers, envelopes differ from the operator's by less than 2 % beyond 60 mm
 # and less than 5 % over the whole picture, the correlation after a motion by less than 0.02, and so does the theory
 # drawn here from the library's.

@@ -43,7 +43,7 @@ function game(root) {
     if (frame !== last()) return watch();
     said.push(at);
     cross = at;
-    if (over()) { finish(); draw(); forward.focus(); } else watch();
+    if (over()) { finish(); draw(); forward.focus({ preventScroll: true }); } else watch();
   }
 
   function finish() {
