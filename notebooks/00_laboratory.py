@@ -84,9 +84,10 @@ presets = [
     ),
     Preset(
         "S2 and S3 fix it",
-        {"strain": 0, "axial": 0.4, "strategy": "S3"},
+        {"strain": 0, "axial": 0.4, "strategy": "S3", "alpha": 0.5},
         "Strategy 2 makes the share follow the clip's own curve, frame by frame; strategy 3 measures what came of it "
-        "and corrects, by the paper's factor α = 2. Compare S2, and S3 with different α. Which lands on the dashed line?",
+        "and corrects by α times the difference. Here α is 0.5, and the mean of all points lands near the dashed line. What do S2 alone, "
+        "and the paper's α = 2, make of it, and why?",
         f"S2 lies above the line: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "
         f"1 - C mix as powers, C² / (C² + (1 - C)²), which is {mixed:.2f} for C = 0.6. S3 mends that, but with α = 2 it goes too "
         "far here: near C = 0.5 the mixture changes twice as fast as C, so half the difference is enough. Near "

@@ -200,6 +200,27 @@ def test_films_measure_what_theory_expects():
     assert measured == pytest.approx(expected, abs=0.08)
 
 
+@needs_node
+def test_half_the_correction_lands_on_the_wanted_correlation():
+    """Near 0.6 the mixture changes twice as fast as the coherence: S2 lies above, alpha 2 below."""
+    facts = laboratory.facts(ACQ) | {
+        "defaults": laboratory.defaults(ACQ) | {"strain": 0, "axial": 0.4},
+        "clip": [1] + [0.6] * (laboratory.FRAMES - 1),
+    }
+    found = node(
+        """
+        const film = makeFilm(facts);
+        return [0, 0.5, 2].map((alpha) => {
+          film.set({ ...facts.defaults, strategy: "S3", alpha });
+          return film.meanOf(film.map(9));
+        });
+        """,
+        facts=facts,
+    )
+    assert found[1] == pytest.approx(0.6, abs=0.04)
+    assert found[0] > 0.66 and found[2] < 0.54
+
+
 @pytest.fixture(scope="module")
 def block():
     preset = laboratory.Preset('Strain "a"', {"strain": -20}, "Why?", "Because <so>.")
