@@ -1,7 +1,7 @@
 # Two commands on a fresh machine:
 #   make book                  the book, in _build/html (PROFILE=smoke|laptop|paper, laptop unless told)
 #   make test                  the tests
-# Also: make table1 (Table I from the beginning: hours at the laptop profile), make env, make lint, make calibration, make clean, make help. Needs Python 3.11 to 3.13, make and a network.
+# Also: make lab (experiments with sliders, in JupyterLab), make table1 (Table I from the beginning: hours at the laptop profile), make env, make lint, make calibration, make clean, make help. Needs Python 3.11 to 3.13, make and a network.
 #
 # A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by
@@ -34,7 +34,7 @@ export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help env book test table1 lint calibration clean FORCE
+.PHONY: help env book lab test table1 lint calibration clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -94,6 +94,13 @@ $(HTML): _build/pages.key
 	@$(BIN)/jupyter-book build $(STAGE) --config $(CURDIR)/_config.yml --toc $(CURDIR)/_toc.yml \
 	    --path-output $(CURDIR) --all -W -n --keep-going >_build/pages.log || \
 	    { rm -rf _build/html; echo "pages: failed; see above and _build/pages.log" >&2; exit 1; }
+
+# JupyterLab shows the text of a notebook as a notebook; its settings stay in .venv.
+lab: export JUPYTER_CONFIG_DIR := $(CURDIR)/.venv/jupyter
+lab: $(STAMP)
+	@$(PY) -m pip install -qq -c constraints.txt -e '.[lab]'
+	@$(BIN)/jupytext-config set-default-viewer python
+	@$(BIN)/jupyter lab notebooks/live/speckle.py
 
 test: $(STAMP)
 	@$(PY) -m pytest -q

@@ -88,7 +88,8 @@ def themed(draw: Callable[[], Figure], alt: str, *, kind: str = "svg", dpi: int 
         images.append(
             f'<img class="only-{theme}" alt="{escape(alt)}" src="data:{mime};base64,{data}">'
         )
-    return HTML(f'<div class="themed">{"".join(images)}</div>')
+    # The second class is the theme's: what is wider than the page scrolls, by the keyboard as well.
+    return HTML(f'<div class="themed pst-scrollable-table-container">{"".join(images)}</div>')
 
 
 def table(rows: dict, formats: str | dict | None, **options: object) -> Styler:

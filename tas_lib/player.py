@@ -115,6 +115,19 @@ def film_player(
     )
 
 
+def sprite(images: list[Image.Image], size: tuple[int, int], columns: int) -> str:
+    """The images, each scaled to size (width, height), row by row in one WebP data address."""
+    width, height = size
+    shape = columns * width, math.ceil(len(images) / columns) * height
+    sheet = Image.new(images[0].mode, shape)
+    for i, image in enumerate(images):
+        place = i % columns * width, i // columns * height
+        sheet.paste(image.resize(size, Image.Resampling.LANCZOS), place)
+    buffer = BytesIO()
+    sheet.save(buffer, "WEBP", quality=QUALITY[sheet.mode], alpha_quality=60, method=6)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
 def _check(films: dict[str, xr.Dataset], quantities: list[str]) -> None:
     if not films:
         raise InputError("film player", "films", "are none", "give at least one recording")
@@ -153,11 +166,11 @@ def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
 
     shown = np.clip(BRIGHTEN * ds["bmode"].values, 0, 1)
     grey = [Image.fromarray(_bytes(frame)) for frame in shown[:, *crop]]
-    film = {"sprite": _sprite(grey, (width, height), columns), "maps": {}, "points": {}}
+    film = {"sprite": sprite(grey, (width, height), columns), "maps": {}, "points": {}}
     for name in (name for name in quantities if name in ds):
         if ds[name].dims == DIMS["coherence"]:
             maps = [_coloured(values) for values in ds[name].values[:, *crop]]
-            film["maps"][name] = _sprite(maps, (width // 2, height // 2), columns)
+            film["maps"][name] = sprite(maps, (width // 2, height // 2), columns)
         else:
             film["points"][name] = "".join(DIGITS[k] for k in _levels(ds[name].values).flat)
     if wall(ds) is None:
@@ -187,19 +200,6 @@ def _coloured(values: np.ndarray) -> Image.Image:
     opacity = MAP_OPACITY * np.clip(values / 0.1, 0, 1)
     colours = np.concatenate([VIRIDIS[_levels(values)], opacity[..., None]], -1)
     return Image.fromarray(_bytes(colours))
-
-
-def _sprite(images: list[Image.Image], size: tuple[int, int], columns: int) -> str:
-    """The images, each scaled to size (width, height), row by row in one WebP data address."""
-    width, height = size
-    shape = columns * width, math.ceil(len(images) / columns) * height
-    sheet = Image.new(images[0].mode, shape)
-    for i, image in enumerate(images):
-        place = i % columns * width, i // columns * height
-        sheet.paste(image.resize(size, Image.Resampling.LANCZOS), place)
-    buffer = BytesIO()
-    sheet.save(buffer, "WEBP", quality=QUALITY[sheet.mode], alpha_quality=60, method=6)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _canvases(films: Iterable[str], widths: list[int], height: int, alt: str) -> str:

@@ -13,7 +13,7 @@ from tas_lib.readers.sector import Sector
 from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calibration
 from tas_lib.simulator.exact import band, beamform, echo_spectra
 
-pytest_plugins = ["clinic_fixtures"]
+pytest_plugins = ["clinic_fixtures", "browser_fixtures"]
 
 SECTOR = Sector(apex_row=-4.0, apex_column=80.0, half_angle=0.7, r_min=12.0, r_max=110.0)
 

@@ -25,7 +25,8 @@ def fold_parameters(app, docname: str, source: list[str]) -> None:
 
 
 def repair_page(app, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """Drop scripts that the theme adds for nothing; point edit links at the notebook's text.
+    """Drop scripts that the theme adds for nothing; point edit links at the notebook's text; make
+    the entries of a list of references items of that list, which Sphinx's own role is not.
 
     The theme adds its inline scripts twice: the second `const THEBE_JS_URL` is a SyntaxError in
     each page's console. Live code (Thebe) would need a network and is not offered at all.
@@ -39,6 +40,9 @@ def repair_page(app, pagename: str, templatename: str, context: dict, doctree) -
         seen.add(body)
         scripts.append(script)
     context["script_files"] = scripts
+
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
     if (REPO / f"{pagename}.py").is_file():
         for group in context.get("header_buttons", []):

@@ -1,0 +1,197 @@
+"""The interactive pages in Chromium: by mouse, by keyboard, by address, at speed."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tas_lib.laboratory import FRAMES, Preset, laboratory
+from tas_lib.laboratory.game import ASKED, ROUNDS, draw_rounds, game
+from tas_lib.laboratory.points import points
+
+PRESETS = [
+    Preset("Strain", {}, "Why?", "Because."),
+    Preset("Drift", {"strain": 0, "lateral": 0.4}, "Where to?", "To the right."),
+]
+LEAST = 10  # redraws a second of the page's own time: 20 on a laptop, half on a busy shared core
+
+
+def look(page, name):
+    """What a canvas shows."""
+    return page.locator(f"[data-{name}]").first.evaluate("canvas => canvas.toDataURL()")
+
+
+def slider(page, label):
+    return page.locator("label", has_text=label).locator("input")
+
+
+def ready(page):
+    page.wait_for_selector(".laboratory[data-ready=yes]", timeout=120_000)
+    return page
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return laboratory(np.linspace(1, 0.5, 9), PRESETS)
+
+
+def test_sliders_change_picture_curve_and_address(show, bench):
+    page = ready(show(bench, "lab&frame=5"))
+    before = [look(page, name) for name in ("picture", "curve", "map", "displacement", "histogram")]
+    told = page.inner_text("[data-status]")
+    slider(page, "rotation").fill("1.2")
+    page.wait_for_function("location.hash == '#lab&rotation=1.2&frame=5'")
+    ready(page)
+    after = [look(page, name) for name in ("picture", "curve", "map", "displacement", "histogram")]
+    assert all(a != b for a, b in zip(after, before, strict=True))
+    assert page.inner_text("[data-status]") != told
+
+
+def test_an_address_gives_its_state_back(show, bench):
+    link = "lab&strategy=S2&axial=0.4&window=99&question=1&frame=7&x=12.04&nonsense=3&snr=loud"
+    page = show(bench, link)
+    assert slider(page, "window").input_value() == "16"  # the most
+    assert slider(page, "axial").input_value() == "0.4"
+    assert slider(page, "signal").input_value() == "40"
+    assert page.input_value("select") == "S2"
+    assert page.is_visible("text=Where to?") and not page.is_visible("text=Why?")
+    assert page.input_value("[data-frame]") == "7"
+    page.wait_for_function("location.hash.includes('x=12&')")
+
+
+def test_other_anchors_are_left_alone(show, bench):
+    page = ready(show(bench, "elsewhere"))
+    assert page.evaluate("location.hash") == "#elsewhere"
+
+
+def test_the_point_follows_clicks_and_keys(show, bench):
+    page = ready(show(bench))
+    picture = page.locator("[data-picture]")
+    box = picture.bounding_box()
+    picture.click(position={"x": 0.6 * box["width"], "y": 0.6 * box["height"]})
+    page.wait_for_function("location.hash.includes('x=')")
+    x = float(re.search(r"x=([\d.]+)", page.url)[1])
+    assert x == pytest.approx(12.8, abs=0.3)  # of 128 mm
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"location.hash.includes('x={x + 2:.1f}')")
+
+
+def test_a_story_plays_unless_motion_is_unwelcome(show, bench):
+    page = show(bench)
+    page.click("text=Drift")
+    assert page.inner_text("[data-play]") == "Pause"
+    assert page.get_attribute("text=Drift", "aria-pressed") == "true"
+    page.wait_for_function("document.querySelector('[data-frame]').value > 2", timeout=60_000)
+    calm = show(bench, reduced_motion="reduce")
+    calm.click("text=Drift")
+    assert calm.inner_text("[data-play]") == "Play"
+
+
+def test_charts_follow_the_theme(show, bench):
+    page = ready(show(bench))
+    light = look(page, "curve")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(
+        "light => document.querySelector('[data-curve]').toDataURL() != light", arg=light
+    )
+
+
+def test_redraws_are_fast(show, bench, record_property):
+    """Every move of a slider makes a new frame from all scatterers."""
+    page = ready(show(bench))
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def state():
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        own = {metric["name"]: metric["value"] for metric in metrics}["TaskDuration"]
+        return np.array([int(page.get_attribute(".laboratory", "data-redraws")), own])
+
+    before = state()
+    page.evaluate(
+        """async () => {
+          const labels = [...document.querySelectorAll("label")];
+          const input = labels.find((l) => l.textContent.includes("axial")).querySelector("input");
+          for (let i = 0; i < 60; i++) {
+            input.value = (i % 21) / 20;
+            input.dispatchEvent(new Event("input"));
+            await new Promise(requestAnimationFrame);
+          }
+        }"""
+    )
+    redraws, seconds = state() - before
+    record_property("redraws_per_second", redraws / seconds)
+    print(f"{redraws / seconds:.0f} redraws a second of the page's own time")
+    assert redraws / seconds > LEAST
+
+
+@pytest.fixture(scope="module")
+def wall(moving_clip):
+    shifts = 1e-3 * np.array([[0, 0], [0.5, 1], [1, 2], [0.5, 1], [0, 0.5]])
+    films = {name: moving_clip(shifts, seed) for seed, name in enumerate(("real", "S1"))}
+    falling = {name: ds.correlation * (1 - 0.05 * ds.longitudinal) for name, ds in films.items()}
+    return points({name: ds.assign(correlation=falling[name]) for name, ds in films.items()})
+
+
+def test_points_are_chosen_by_mouse_keys_and_address(show, wall):
+    page = show(wall, "points&point=2&frame=1")
+    assert "point 3 of 9" in page.inner_text("[data-status]")
+    before = [look(page, name) for name in ("picture", 'patch="1"', "curve")]
+    page.focus("[data-picture]")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("location.hash") == "#points&point=3&frame=1"
+    after = [look(page, name) for name in ("picture", 'patch="1"', "curve")]
+    assert all(a != b for a, b in zip(after, before, strict=True))
+    box = page.locator("[data-picture]").bounding_box()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
+    assert "point 4 of 9" not in page.inner_text("[data-status]")
+    page.mouse.move(0, 0)
+    assert "point 4 of 9" in page.inner_text("[data-status]")
+    page.locator("input[data-frame]").fill("2")
+    assert "end-systole" in page.inner_text("[data-status]")
+
+
+@pytest.fixture(scope="module")
+def match(moving_clip):
+    film = moving_clip(np.outer(np.arange(40), [0.25e-3, 0]))
+    late = film.mesh.values + [0, 2e-3]
+    return game(draw_rounds([film], [{"low": late}]))
+
+
+def score(page):
+    return [row.split("\t") for row in page.inner_text("[data-score]").splitlines() if row.strip()]
+
+
+def test_a_game_is_played_by_keyboard_alone(show, match):
+    page = show(match, reduced_motion="reduce")
+    for number in range(1, ROUNDS + 1):
+        assert f"round {number} of {ROUNDS}" in page.inner_text("[data-status]")
+        page.focus("[data-picture]")
+        for _ in range(1 + len(ASKED)):  # first to where the reader is asked
+            page.keyboard.press("Enter")
+        if number < ROUNDS:
+            page.keyboard.press("Enter")  # on "Next round"
+    you, low, staying = score(page)
+    assert you[2] == staying[2] and low[2] == "2.0"
+    assert low[3] == f"0 of {ROUNDS}"
+    assert "all rounds" in page.inner_text("[data-status]")
+
+
+def test_a_game_is_played_by_mouse_and_linked_to(show, match):
+    page = show(match, "tracker&round=4")
+    assert f"round 4 of {ROUNDS}" in page.inner_text("[data-status]")
+    picture = page.locator("[data-picture]")
+    start = look(page, "picture")
+    page.click("[data-play]")
+    for frame in ASKED:
+        page.wait_for_function(f"document.querySelector('[data-frame]').value == {frame}")
+        picture.click()
+    you, low, staying = score(page)
+    assert float(you[1]) > 0 and low[1] == "2.0"
+    assert look(page, "picture") != start
+    page.click("text=Next round")
+    assert page.evaluate("location.hash") == "#tracker&round=5"
+
+
+def test_film_has_as_many_frames_as_its_slider(show, bench):
+    assert show(bench).get_attribute("[data-frame]", "max") == str(FRAMES - 1)
