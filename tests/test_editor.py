@@ -3,9 +3,6 @@
 import base64
 import json
 import re
-import shutil
-import subprocess
-from html import unescape
 from io import BytesIO
 
 import numpy as np
@@ -19,7 +16,6 @@ from tas_lib.drawings import to_file, to_metres
 from tas_lib.editor import HANDLES, editor
 from tas_lib.mesh import centreline
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LEFT, APEX, RIGHT = [110.0, 250.0], [145.0, 80.0], [180.0, 240.0]
 
 
@@ -106,18 +102,19 @@ def test_the_command_writes_one_page(clip, tmp_path):
     assert CliRunner().invoke(cli.app, [*words, "--force", "--quiet"]).output == ""
 
 
-def saved_by(page, script, tmp_path):
-    """What the page has saved, and its complaint, after a script ran in a real browser."""
-    run = f"<script>{script}; document.getElementById('save').click();</script></body>"
-    path = tmp_path / "page.html"
-    path.write_text(page.replace("</body>", run))
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    text, problem = (
-        unescape(re.search(rf'id="{name}"[^>]*>(.*?)</p', done, re.DOTALL)[1])
-        for name in ("json", "problem")
-    )
-    return text.split("</pre>")[0], problem
+@pytest.fixture
+def saved_by(visit, tmp_path):
+    """A function: what a page has saved, and its complaint, after a script ran in it."""
+
+    def go(page, script):
+        path = tmp_path / "page.html"
+        path.write_text(page)
+        tab = visit(path.as_uri())
+        tab.evaluate(f"() => {{ {script} }}")
+        tab.click("#save")
+        return tab.text_content("#json"), tab.text_content("#problem")
+
+    return go
 
 
 BEAT = "for (const [id, v] of [['ed_frame', 10], ['es_frame', 13], ['last_frame', 17]])"
@@ -150,13 +147,9 @@ def three_points():
     return script
 
 
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs the browser chromium")
-
-
-@in_browser
-def test_what_is_set_by_keys_alone_loads_as_three_clicks(clip, tmp_path):
+def test_what_is_set_by_keys_alone_loads_as_three_clicks(clip, saved_by, tmp_path):
     script = three_points()
-    text, problem = saved_by(editor(clip), script, tmp_path)
+    text, problem = saved_by(editor(clip), script)
     assert problem == ""
     (tmp_path / "clicks.json").write_text(text)
     given = starts.load(tmp_path / "clicks.json")
@@ -165,11 +158,10 @@ def test_what_is_set_by_keys_alone_loads_as_three_clicks(clip, tmp_path):
     assert starts.start(clip, given).frame == 3
 
 
-@in_browser
-def test_the_walls_of_three_points_are_those_of_the_library(clip, tmp_path):
+def test_the_walls_of_three_points_are_those_of_the_library(clip, saved_by, tmp_path):
     script = three_points() + "at('thickness').value = 9;"
     script += "at('from').click(); document.querySelector('[value=walls]').click();"
-    text, problem = saved_by(editor(clip), script, tmp_path)
+    text, problem = saved_by(editor(clip), script)
     assert problem == ""
     (tmp_path / "walls.json").write_text(text)
     (drawn,) = starts.load(tmp_path / "walls.json").contours
@@ -181,11 +173,10 @@ def test_the_walls_of_three_points_are_those_of_the_library(clip, tmp_path):
     np.testing.assert_allclose(to_metres(drawn.endo, clip), expected, atol=1e-5)
 
 
-@in_browser
-def test_a_moved_point_is_saved_as_a_correction(tracked, tmp_path):
+def test_a_moved_point_is_saved_as_a_correction(tracked, saved_by, tmp_path):
     script = KEYS + "at('author').value = 'me'; at('frame').value = 5; at('frame').oninput();"
     script += "document.querySelector('[data-key=middle3]').focus(); press('ArrowRight', 4);"
-    text, problem = saved_by(editor(tracked), script, tmp_path)
+    text, problem = saved_by(editor(tracked), script)
     assert problem == ""
     (tmp_path / "corrections.json").write_text(text)
     (found,) = corrections.load(tmp_path / "corrections.json").corrections
@@ -194,11 +185,10 @@ def test_a_moved_point_is_saved_as_a_correction(tracked, tmp_path):
     assert (found.column, found.row) == pytest.approx((column + 4, row), abs=0.02)
 
 
-@in_browser
 @pytest.mark.parametrize(
     ("script", "problem"),
     [("", "Say who drew."), ("document.getElementById('author').value = 'me'", "End-diastole")],
 )
-def test_what_is_missing_is_said_and_nothing_saved(clip, tmp_path, script, problem):
-    text, said = saved_by(editor(clip), script, tmp_path)
+def test_what_is_missing_is_said_and_nothing_saved(clip, saved_by, script, problem):
+    text, said = saved_by(editor(clip), script)
     assert text == "" and problem in said
