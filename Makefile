@@ -102,8 +102,9 @@ lab: $(STAMP)
 	@$(BIN)/jupytext-config set-default-viewer python
 	@$(BIN)/jupyter lab notebooks/live/speckle.py
 
+# A process a core, each with one thread.
 test: $(STAMP)
-	@$(PY) -m pytest -q
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist worksteal $(TESTS)
 
 # Equal budgets for all rows, and one start: a network that learnt from simple hearts, or, at the paper's
 # size and on a GPU, INIT=cotracker.safetensors, the published weights as `tas weights import` writes

@@ -120,7 +120,7 @@ def test_redraws_are_fast(show, bench, record_property):
         }"""
     )
     redraws, seconds = state() - before
-    record_property("redraws_per_second", redraws / seconds)
+    record_property("redraws_per_second", float(redraws / seconds))
     print(f"{redraws / seconds:.0f} redraws a second of the page's own time")
     assert redraws / seconds > LEAST
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -189,9 +189,9 @@ def test_a_quarter_of_a_million_points_are_quick():
     nodes = mesh.extend(ventricle(*ED), 3e-3)
     points = np.random.default_rng(4).uniform((-0.06, 0), (0.06, 0.13), (250_000, 2))
     for work, limit in ((mesh.locate, 1), (mesh.wall_distance, 2)):
-        start = perf_counter()
+        start = process_time()
         work(nodes, points)
-        assert perf_counter() - start < limit
+        assert process_time() - start < limit
 
 
 PIXEL, ORIGIN = 0.5e-3, (150.0, -10.0)  # m; column and row of the apex of the sector
