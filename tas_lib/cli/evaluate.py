@@ -78,15 +78,19 @@ def evaluate(
     mte, gls = (by_patient(table, column) for column in ("mte", "gls_error"))
     recordings, patients = table.file.nunique(), len(mte)
     typer.echo(f"{recordings} recordings of {patients} patients; intervals 95 %, by patient")
-    typer.echo(f"{'tracker':<14}{'MTE (mm)':<22}{'|GLS error| (points)':<24}{'folds':>6}{'s':>6}")
+    wide = 2 + max(map(len, ["tracker", *mte]))
+    typer.echo(
+        f"{'tracker':<{wide}}{'MTE (mm)':<22}{'|GLS error| (points)':<24}{'folds':>6}{'s':>6}"
+    )
     for name, rows in table.groupby("tracker", sort=False):
-        cells = [
-            f"{scale * of[name].mean():.2f} ({{:.2f}} to {{:.2f}})".format(
-                *(scale * end for end in interval(of[name].to_numpy()))
-            )
-            for of, scale in ((mte, 1e3), (gls, 100))
-        ]
+        cells = []
+        for of, scale in ((mte, 1e3), (gls, 100)):
+            low, high = (scale * end for end in interval(of[name].to_numpy()))
+            cells.append(f"{scale * of[name].mean():.2f}")
+            cells[-1] += f" ({low:.2f} to {high:.2f})" * (patients > 1)
         folds = f"{(rows.folds > 0).mean():.0%}"
-        typer.echo(f"{name:<14}{cells[0]:<22}{cells[1]:<24}{folds:>6}{rows.seconds.mean():6.1f}")
+        typer.echo(
+            f"{name:<{wide}}{cells[0]:<22}{cells[1]:<24}{folds:>6}{rows.seconds.mean():6.1f}"
+        )
     if out:
         typer.echo(f"wrote {out}")
