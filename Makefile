@@ -1,7 +1,10 @@
 # Two commands on a fresh machine:
 #   make book                  the book, in _build/html (PROFILE=smoke|laptop|paper, laptop unless told)
 #   make test                  the tests
-# Also: make lab (experiments with sliders, in JupyterLab), make table1 (Table I from the beginning: hours at the laptop profile), make env, make lint, make calibration, make clean, make help. Needs Python 3.11 to 3.13, make and a network.
+#   make lab                   experiments with sliders, in JupyterLab
+#   make table1                Table I from the beginning: hours at the laptop profile
+# Also: make env, make lint, make calibration, make clean, make help. Needs Python 3.11 to 3.13, make and
+# a network.
 #
 # A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by

@@ -39,6 +39,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
+from tas_lib import paper
 from tas_lib.book import glue, provenance, themed
 from tas_lib.cohorts import cases, film, make_cohort
 from tas_lib.comparison import by_patient, interval
@@ -49,18 +50,9 @@ from tas_lib.simulator import CLINICAL, operator_of
 from tas_lib.trackers import registry, weights
 from tas_lib.training import profile as budget
 
-PAPER = {  # Table I: MTE (mm), mean and SD where the text can be read
-    "D0 S1": {"sshf": (1.21, 0.02), "hunt": (1.42, 0.01)},
-    "D0 S2": {"sshf": (1.21, 0.04), "hunt": (1.50, 0.04)},
-    "D1 S1>S1": {"sshf": (1.20, 0.02), "hunt": (1.33, 0.02)},
-    "D1 S2>S2": {"sshf": (1.15, None), "hunt": (1.37, 0.02)},
-    "D1 S1>S2": {"sshf": (1.16, 0.01), "hunt": (1.31, 0.02)},
-    "D2 S1>S1>S1": {"sshf": (1.15, 0.00), "hunt": (1.33, 0.01)},
-    "D2 S2>S2>S2": {"sshf": (1.15, None), "hunt": (1.34, None)},
-    "D2 S1>S2>S2": {"sshf": (1.16, 0.00), "hunt": (1.32, 0.01)},
-    "D2 S1>S2>S3": {"sshf": (1.16, 0.01), "hunt": (1.29, 0.00)},
-}
 COHORTS = {"sshf": "SSHF", "hunt": "HUNT"}
+PAPER = paper.numbers().query("table == 'Table I'").pivot(index="where", columns="row")
+printed, deviation = (PAPER[key][list(CHAINS)] for key in ("value", "spread"))
 
 # %% [markdown]
 # ## The nine chains
@@ -79,7 +71,7 @@ for name, run in archive.items():
     table = table.dropna(subset="row")
     table["mte"] *= 1e3
     rows[name] = table
-    means[name] = table.groupby(["row", "seed"], sort=False).mte.mean().unstack().loc[list(PAPER)]
+    means[name] = table.groupby(["row", "seed"], sort=False).mte.mean().unstack().loc[list(CHAINS)]
 seeds = means["sshf"].columns
 shipped = {
     row: Path(f"archive/table1/{row.split()[0].lower()}.safetensors")
@@ -100,7 +92,7 @@ for name, table in rows.items():
 
 
 def spread(mean, sd):
-    return f"{mean:.2f}" if sd is None else f"{mean:.2f} ± {sd:.2f}"
+    return f"{mean:.2f}" if np.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
 
 
 pd.DataFrame(
@@ -110,10 +102,10 @@ pd.DataFrame(
             for name, title in COHORTS.items()
             for whose, values in (
                 ("ours, virtual", (means[name].loc[row].mean(), means[name].loc[row].std())),
-                ("paper", PAPER[row][name]),
+                ("paper", (printed.loc[title, row], deviation.loc[title, row])),
             )
         }
-        for row in PAPER
+        for row in CHAINS
     }
 ).T
 
@@ -132,7 +124,7 @@ pd.DataFrame(
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Error of each row less that of D0 S1, the same patients tracked by both: ours with 95 % intervals by patient, the paper's beside it.", "name": "fig-rows"}}
 apart = {}
 for name, table in rows.items():
-    patients_ = table.pivot_table("mte", "patient", "row", "mean")[list(PAPER)]
+    patients_ = table.pivot_table("mte", "patient", "row", "mean")[list(CHAINS)]
     apart[name] = {
         row: (values.mean(), *interval(values.to_numpy()))
         for row, values in patients_.sub(patients_["D0 S1"], axis=0).items()
@@ -146,12 +138,13 @@ def draw():
         for k, (row, (mean, low, high)) in enumerate(apart[name].items()):
             ours = ax.plot(mean, k, "o", color="C0")[0]
             ax.plot([low, high], [k, k], color="C0")
-            paper = ax.plot(PAPER[row][name][0] - PAPER["D0 S1"][name][0], k, "x", color="C1")[0]
+            less = printed.loc[title, row] - printed.loc[title, "D0 S1"]
+            theirs = ax.plot(less, k, "x", color="C1")[0]
         ax.axvline(0, color="gray", lw=0.8)
         ax.set(title=title, xlabel="MTE less that of D0 S1 (mm)")
     axes[0].set_yticks(range(len(apart["sshf"])), list(apart["sshf"]))
     axes[0].invert_yaxis()
-    axes[1].legend([ours, paper], ["ours, virtual patients", "paper"])
+    axes[1].legend([ours, theirs], ["ours, virtual patients", "paper"])
     return figure
 
 
@@ -161,11 +154,11 @@ themed(
 
 # %% tags=["remove-cell"]
 for name, table in rows.items():
-    values = by_patient(table.assign(tracker=table.row), "mte")[list(PAPER)].to_numpy()
-    paper = [PAPER[row][name][0] for row in PAPER]
+    values = by_patient(table.assign(tracker=table.row), "mte")[list(CHAINS)].to_numpy()
+    theirs = printed.loc[COHORTS[name]].to_numpy()
 
-    def agreement(values, paper=paper):
-        return kendalltau(values.mean(0), paper).statistic
+    def agreement(values, theirs=theirs):
+        return kendalltau(values.mean(0), theirs).statistic
 
     low, high = interval(values, agreement)
     glue(f"tau_{name}", f"{agreement(values):.2f} ({low:.2f} to {high:.2f})")

@@ -32,7 +32,7 @@ from tas_lib.significance import HIGH as PAR  # a ratio of errors that is "on a 
 from tas_lib.verdicts import Quantity
 
 SAME_ORDER = 2.0  # ratio of differences that is "of the same order", at most
-GROWTH = 1.1  # ratio of motion errors, last stage to first tracked one, of a stable refinement
+GROWTH = 1.1  # ratio of motion errors, later networks to the first, of a stable refinement
 FAR_MORE = 2.0  # times as many folded films
 SECONDS = 5.0  # "a few", for a film of 64 frames
 DISEASES = 0.6  # points of GLS error between diseases
@@ -107,9 +107,7 @@ def c06(e: Evidence):
     return [
         below(table, "D1 S1>S1", "D1 S2>S2", "HUNT: "),
         below(table, "D1 S1>S2", "D1 S2>S2", "HUNT: "),
-        Quantity(
-            "error of the motion: tracked by D0 S1 less by D0 S2", less(error, "s1-s1", "s2-s2")
-        ),
+        below(error, "s1", "s2", "error of the motion, tracked by: "),
     ]
 
 
@@ -122,17 +120,17 @@ def c07(e: Evidence):
 @_rule
 def c08(e: Evidence):
     error = _motion(e)
-    chains = sorted({"-".join(chain.split("-")[:2]) for chain in error if chain.count("-") > 1})
     found = []
-    for first in chains:
-        last = max((c for c in error if c.startswith(first)), key=len)
-        grown = ratio(error[last], error[first])
-        found.append(Quantity(f"error of the motion: {last} over {first}", grown, GROWTH))
+    for later in (chain for chain in error if "-" in chain):
+        first = later.split("-")[0]
+        grown = ratio(error[later], error[first])
+        what = f"error of the motion: tracked by {later} over {first}"
+        found.append(Quantity(what, grown, GROWTH))
     return found
 
 
 def _motion(e: Evidence) -> pd.DataFrame:
-    """Mean error [mm] of what was tracked of each patient's films, by the chain that it moves."""
+    """Mean error [mm] of what was tracked of each patient's films, by the chain that tracked."""
     rows = e.rows("refine")
     error = [1e3 * motions["tracked"]["error"] for motions in rows.motions]
     return people(rows.assign(error=error), "error", "chain")

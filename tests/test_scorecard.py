@@ -96,7 +96,7 @@ class World:
         self.tracked(name, {title: (v, 1.0) for title, v in {"start": 2.0, **mte}.items()})
 
     def refine(self, name):
-        error = {"s1-s1": 1.0, "s1-s2": 1.0, "s2-s2": 1.2, "s1-s2-s3": 1.0 - 0.3 * self.way}
+        error = {"s1": 1.0, "s2": 1.2, "s1-s2": 1.0 - 0.3 * self.way}
         rows = [
             {"chain": c, "patient": str(p), "motions": {"tracked": {"error": 1e-3 * self.near(v)}}}
             for c, v in error.items()

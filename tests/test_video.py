@@ -1,0 +1,58 @@
+"""Grey levels, times and scale of videos."""
+
+import numpy as np
+import pytest
+from conftest import SECTOR
+from PIL import Image
+from refusals import refuses
+from test_sector import speckle
+
+from tas_lib import movie, readers, recording
+from tas_lib.readers import sector, video
+
+
+def write_video(path, frames, rate=25):
+    """Write grey frames (time, row, column) uint8 as a movie."""
+    axes = (np.arange(n) for n in frames.shape[1:])
+    return movie.write_movie(
+        path, recording.new(frames / 255, np.arange(len(frames)) / rate, *axes)
+    )
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_video_keeps_grey_levels_and_times(sector_frames, tmp_path, suffix):
+    path = write_video(tmp_path / f"a{suffix}", sector_frames)
+    ds = readers.read(path, spacing_mm=0.5)
+    np.testing.assert_allclose(ds.time, np.arange(6) / 25, atol=1e-3)
+    assert ds.sector_r_max == pytest.approx(SECTOR.r_max * 0.5e-3, abs=1e-3)
+    rows = np.rint(ds.z.values / 0.5e-3 + ds.origin_row).astype(int)
+    columns = np.rint(ds.x.values / 0.5e-3 + ds.origin_column).astype(int)
+    truth = sector_frames[:, rows[:, None], columns]
+    inside = SECTOR.mask((120, 160))[rows[:, None], columns] & ds.sector.values
+    assert np.corrcoef(truth[:, inside].ravel(), ds.bmode.values[:, inside].ravel())[0, 1] > 0.95
+    faster = readers.read(path, spacing_mm=0.5, frame_rate=50)
+    np.testing.assert_allclose(faster.time, np.arange(6) / 50)
+
+
+def test_a_video_may_have_oblong_pixels(tmp_path):
+    true = sector.Sector(5.0, 80.0, 0.7, 10.0, 105.0, aspect=1.2)
+    path = write_video(tmp_path / "a.mp4", speckle((120, 160), true))
+    ds = readers.read(path, spacing_mm=(0.5, 0.6))
+    assert ds.sector_half_angle == pytest.approx(0.7, abs=0.02)
+    np.testing.assert_allclose([np.diff(ds.z).mean(), np.diff(ds.x).mean()], [0.5e-3, 0.6e-3])
+    assert "pixel_mm" not in ds.attrs
+
+
+def test_a_video_needs_a_spacing_and_a_sound_file(sector_frames, tmp_path):
+    path = write_video(tmp_path / "a.mp4", sector_frames)
+    refuses(lambda: readers.read(path), "a.mp4", "spacing_mm", "never guessed", "--spacing-mm")
+    for bad in (0, -1, np.nan):
+        refuses(lambda b=bad: readers.read(path, spacing_mm=b), "a.mp4", "spacing_mm", "positive")
+    bad_rate = {"spacing_mm": 1, "frame_rate": -1}
+    refuses(lambda: readers.read(path, **bad_rate), "a.mp4", "frame_rate", "--frame-rate")
+    one = tmp_path / "one.mp4"
+    movie._write_mp4(one, [Image.fromarray(sector_frames[0])], 25)
+    refuses(lambda: readers.read(one, spacing_mm=1), "one.mp4", "frames", "two or more")
+    path.write_bytes(path.read_bytes()[:300])
+    refuses(lambda: readers.read(path, spacing_mm=1), "a.mp4", "file", "decoded")
+    refuses(lambda: video.read(tmp_path / "b.mp4", spacing_mm=1), "b.mp4", "file", "not exist")
