@@ -21,6 +21,7 @@ import os
 import time
 from collections.abc import Sequence as Many
 from dataclasses import asdict, dataclass, replace
+from itertools import repeat
 from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ WARM_UP = 0.05  # share of the steps
 FIRST_RATE, LAST_RATE = 0.04, 1e-4  # of the highest
 MATRIX = 16  # rows and columns at least, of what Muon moves
 LOG_EVERY = 20
+CHECKPOINT_EVERY = 300  # seconds, or at a validation, whichever comes first
 DRAWING = {"cpu": 0, "cuda": 3}  # processes that draw examples while a step is made, if any may
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"
 
@@ -109,6 +111,7 @@ def train(
     run = _identity(network, budget, seed, about or {})
     step, best, spent = _resume(folder, network, optimisers, run)
     losses, started, first = [], time.perf_counter() - spent, ranks.rank() == 0
+    kept = time.perf_counter()
     with (
         (folder / "log.csv" if first else Path(os.devnull)).open("a", newline="") as file,
         tqdm(total=budget.steps, initial=step, disable=not (progress and first)) as bar,
@@ -130,7 +133,7 @@ def train(
             of = network.matching if step < budget.matching else network.loss
             loss = _step(network, of, optimisers, sample, budget, device)
             losses.append(loss)
-            step, error = step + 1, None
+            step, error, late = step + 1, None, False
             if first and (step % budget.validate_every == 0 or step == budget.steps):
                 error = validate(network, validation)
             if not (np.isfinite(loss) and (error is None or np.isfinite(error))):
@@ -150,9 +153,11 @@ def train(
                 file.flush()
                 bar.set_postfix(loss=f"{loss:.3f}", best=f"{best:.2f} mm")
                 losses.clear()
-            if error is not None:
+                late = first and time.perf_counter() - kept > CHECKPOINT_EVERY
+            if error is not None or late:
                 state = {"step": step, "best": best, "seconds": spent, "run": run}
                 _checkpoint(folder, network, optimisers, state)
+                kept = time.perf_counter()
             bar.update()
     return best
 
@@ -220,9 +225,12 @@ def _step(network, of, optimisers, sample: Sample, budget: Budget, device) -> fl
     if budget.batch == 1:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss = of(sample)
+        loss.backward()
+    elif device.type == "cpu":
+        loss = _by_turns(of, sample)
     else:
-        loss = _mean(of, sample)
-    loss.backward()
+        loss = _at_once(of, sample)
+        loss.backward()
     ranks.average_gradients(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip_norm)
     for optimiser in optimisers:
@@ -230,7 +238,21 @@ def _step(network, of, optimisers, sample: Sample, budget: Budget, device) -> fl
     return loss.item()
 
 
-def _mean(of, samples: Sample) -> Tensor:
+def _by_turns(of, samples: Sample) -> Tensor:
+    """Mean loss of a batch; its gradients are added up example by example.
+
+    A core is full with one: this takes three quarters of the time of `_at_once`, and less memory.
+    """
+    axes = [v if isinstance(v, Tensor) else repeat(v) for v in samples]
+    total = torch.zeros(())
+    for one in zip(*axes, strict=False):
+        loss = of(Sample(*one)) / len(samples.video)
+        loss.backward()
+        total += loss.detach()
+    return total
+
+
+def _at_once(of, samples: Sample) -> Tensor:
     """Mean loss of a batch, all of whose examples go through the network at once.
 
     In single precision, and with attention of plain products: what is fused, or of mixed precision,

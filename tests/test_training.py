@@ -62,9 +62,13 @@ def test_training_makes_the_loss_smaller(data, tmp_path, monkeypatch):
     assert np.mean(loss[-2:]) < 0.8 * np.mean(loss[:2])
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("validate_every", [2, 6])
+def test_a_killed_run_goes_on_to_the_same_bits(data, tmp_path, monkeypatch, validate_every):
+    monkeypatch.setattr(training, "LOG_EVERY", 2)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 0)
+    budget = replace(BUDGET, validate_every=validate_every)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    best = run(whole, data)
+    best = run(whole, data, budget)
     draw, count = training.draw, itertools.count()
 
     def killed(*args, **options):
@@ -75,9 +79,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(data, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(training, "draw", killed)
         with pytest.raises(KeyboardInterrupt):
-            run(cut, data)
+            run(cut, data, budget)
     assert [int(row["step"]) for row in rows(cut)] == [2, 4]
-    assert run(cut, data, network=net(9)) == best  # its own start does not matter any more
+    assert run(cut, data, budget, network=net(9)) == best  # its own start does not matter any more
     for name in ("last", "best"):
         a, b = (load_file(folder / f"{name}.safetensors") for folder in (whole, cut))
         assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
@@ -296,7 +300,13 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_examples(data, name, monkeypatch
     several = samples.batch(data, Clip(4, 6), np.random.default_rng(0), network.start == "es")
     each = [samples.Sample(*(v if isinstance(v, int) else v[k] for v in several)) for k in (0, 1)]
     mean = torch.stack([network.loss(sample) for sample in each]).mean()
-    assert training._mean(network.loss, several).item() == pytest.approx(mean.item(), rel=1e-3)
+    assert training._at_once(network.loss, several).item() == pytest.approx(mean.item(), rel=1e-3)
+    assert training._by_turns(network.loss, several).item() == pytest.approx(mean.item(), rel=1e-6)
+    by_turns = [p.grad for p in network.parameters()]
+    for gradient, sought in zip(
+        by_turns, torch.autograd.grad(mean, network.parameters()), strict=True
+    ):
+        torch.testing.assert_close(gradient, sought, rtol=1e-3, atol=1e-6)
 
 
 def test_a_batch_is_of_equal_clips(data):
