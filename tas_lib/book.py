@@ -110,9 +110,8 @@ def archived(runs: dict[str, dict]) -> HTML:
     lines = []
     for name, run in sorted(runs.items()):
         facts = " · ".join(f"{key} {run[key]}" for key in known if key in run)
-        lines.append(
-            f"<code>{escape(name)}.json</code>: {escape(run['command'])} · {escape(facts)}"
-        )
+        commands = "; ".join(run[key] for key in ("recordings", "command") if key in run)
+        lines.append(f"<code>{escape(name)}.json</code>: {escape(commands)} · {escape(facts)}")
     return HTML(f'<p class="provenance">Archived runs. {"<br>".join(lines)}</p>')
 
 

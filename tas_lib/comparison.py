@@ -40,6 +40,19 @@ def cohort_in(folder: str | Path) -> dict[str, Any]:
     return manifest
 
 
+def made_by(folder: str | Path) -> dict[str, Any]:
+    """Of a cohort's folder: cohort, seed, recordings (the command that makes them) and
+    recordings_commit (of what made them). Raises InputError.
+    """
+    manifest = cohort_in(folder)
+    name, seed = manifest["cohort"], manifest["seed"]
+    patients = len({entry["patient"] for entry in manifest["recordings"]})
+    profile = "smoke" if manifest["half_beats"] else "paper"
+    command = f"tas cohort {name} --n {patients} --seed {seed} --profile {profile} --out DIR"
+    commits = ", ".join(sorted({made["commit"] for made in manifest["made_with"]}))
+    return {"cohort": name, "seed": seed, "recordings": command, "recordings_commit": commits}
+
+
 def networks(folder: str | Path) -> dict[str, Path]:
     """Weights below a folder of runs (best.safetensors), by the folders they are in, "s1-s2/seed0".
 

@@ -26,7 +26,8 @@ def folder(moving_clip, tmp_path, monkeypatch):
         about = {"patient": patient, "visit": visit, "pathology": "healthy"}
         recording.save(moving_clip(SHIFTS, k).assign_attrs(about), tmp_path / f"{k}.nc")
         entries.append({"file": f"{k}.nc", "patient": patient, "observers": [2 * k, 2 * k + 1]})
-    about = {"cohort": "hunt", "seed": 0, "recordings": entries}
+    made = {"half_beats": True, "made_with": [{"commit": "a"}]}
+    about = {"cohort": "hunt", "seed": 0, "recordings": entries, **made}
     (tmp_path / MANIFEST).write_text(json.dumps(about))
     return tmp_path
 

@@ -18,6 +18,7 @@ from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS
 from tas_lib.trackers import registry, weights
 
+MADE = {"half_beats": True, "made_with": [{"commit": "b"}, {"commit": "a"}]}
 KNOWING = {"a": Knowing(), "b": Knowing(error=(3e-3, 4e-3))}
 TRACKERS = {"right": "a", "wrong": "b"}
 
@@ -33,7 +34,7 @@ def folder(moving_clip, tmp_path, monkeypatch):
         ds = moving_clip(SHIFTS, k).assign_attrs(patient=patient, pathology="healthy")
         recording.save(ds, tmp_path / f"{k}.nc")
         entries.append({"file": f"{k}.nc", "patient": patient})
-    about = {"cohort": "hunt", "seed": 0, "recordings": entries}
+    about = {"cohort": "hunt", "seed": 0, "recordings": entries} | MADE
     (tmp_path / MANIFEST).write_text(json.dumps(about))
     return tmp_path
 
@@ -109,7 +110,7 @@ def test_processes_find_what_one_finds(moving_clip, tmp_path):
         ds = moving_clip(SHIFTS, k).assign_attrs(patient=k, pathology="healthy")
         recording.save(ds, tmp_path / f"{k}.nc")
         entries.append({"file": f"{k}.nc", "patient": k})
-    about = {"cohort": "hunt", "seed": 0, "recordings": entries}
+    about = {"cohort": "hunt", "seed": 0, "recordings": entries} | MADE
     (tmp_path / MANIFEST).write_text(json.dumps(about))
     path = tmp_path / "some.safetensors"
     weights.save(registry.network("myotracker"), path, {"pixel": registry.PIXEL})
@@ -132,6 +133,8 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     assert {*rows.tracker} == {"best one", "b"}
     assert "--tracker 'best one=a' --tracker b" in made["command"]
     assert {"commit", "date", "device", "weights_sha256"} <= made.keys()
+    assert made["recordings"] == "tas cohort hunt --n 2 --seed 0 --profile smoke --out DIR"
+    assert made["recordings_commit"] == "a, b"
     assert rows.closure.isna().all()  # half a beat has none
     assert np.shape(rows.calibration[0]) == (2, BINS) and len(rows.segments[0]) == 6
     printed = CliRunner().invoke(cli.app, [*words, "--json", "--quiet"])
@@ -143,6 +146,7 @@ def test_the_command_makes_the_cohort_that_it_is_asked_for(moving_clip, tmp_path
         ds = moving_clip(SHIFTS).assign_attrs(patient=f"{name} {seed}-1", pathology=profile)
         recording.save(ds, Path(place) / "a.nc")
         about = {"cohort": name, "seed": seed, "recordings": [{"file": "a.nc", "patient": "1"}]}
+        about |= MADE
         (Path(place) / MANIFEST).write_text(json.dumps(about))
 
     monkeypatch.setattr(cohorts, "make_cohort", make)

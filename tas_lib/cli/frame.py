@@ -165,12 +165,11 @@ def archived(
     """JSON of what trackers did on a cohort, and of what made it."""
     from tas_lib import archive
     from tas_lib.collection import digest
-    from tas_lib.comparison import cohort_in
+    from tas_lib.comparison import made_by
     from tas_lib.provenance import facts
     from tas_lib.trackers import registry
 
-    made = {"command": command}
-    made |= {key: cohort_in(cohort)[key] for key in ("cohort", "seed")} | facts()
+    made = {"command": command, **made_by(cohort), **facts()}
     files = {title: registry.weights_of(name) for title, name in trackers.items()}
     made["weights_sha256"] = {title: file and digest(file) for title, file in files.items()}
     return archive.text(table, **made)
