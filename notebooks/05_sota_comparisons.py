@@ -17,9 +17,8 @@
 # *Who follows the wall best, learning from which simulations; how well peak strain agrees with the truth, with a reference, between observers and between visits; and where trackers fail.*
 #
 # The paper compares TAS-Net, MyoTracker and EchoTracker, trained on its own data (TAS-1K) and on the simulations of Burman et al.,
-# with clinical software on patients of SSHF, HUNT and HUNT-A (section V-D). Here virtual patients stand in for them, *TAS* is data made by `tas refine` or `tas dataset`, *Burman* data whose
-# hearts move most simply and whose speckle does not fade, and open speckle tracking stands in for the software. Networks are
-# small ones. Archived runs: `archive/comparison_sshf.json`, `archive/comparison_hunt.json` and `archive/comparison_hunt-a.json` from the true walls,
+# with clinical software on patients of SSHF, HUNT and HUNT-A (section V-D). Here virtual patients stand in for them, open speckle tracking
+# for the software, and networks are the small ones that ship ({ref}`their page <sec-trackers>`): all learnt the same simulations (strategy S3), with the same budget. Archived runs: `archive/comparison_sshf.json`, `archive/comparison_hunt.json` and `archive/comparison_hunt-a.json` from the true walls,
 # `archive/agreement_sshf.json`, `archive/agreement_hunt.json` and `archive/agreement_hunt-a.json` from what observers drew, `archive/starts.json` and `archive/bench_trackers.json`.
 
 # %% tags=["parameters"]
@@ -65,12 +64,12 @@ glue("seeds", max(1, rows.seed.nunique()))
 
 # %% tags=["hide-input"]
 table = beside(evidence, "Table III").droplevel(1, axis=1)
-table.style.format("{:.2f}", na_rep="not public")
+table.style.format("{:.2f}", na_rep="–")
 
 # %% [markdown]
 # {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients; {glue:text}`seeds` seeds a network. The paper's errors are distances from
 # what clinical software found, ours from the truth, of networks a fraction of the size: rows compare, sizes don't. *EchoTracker | Real* learnt from
-# patients whom nobody else has.
+# patients whom nobody else has; on data in the manner of Burman et al. no network of ours has been trained with an equal budget yet ({doc}`/book/judging` has the commands).
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "MTE over all cohorts and views with 95 % intervals by patient. Dashed: the least error of anybody who compares one window of grey levels with end-systole, by the Cramér-Rao bound at the correlation and the speckle of these films.", "name": "fig-mte"}}

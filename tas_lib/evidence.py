@@ -42,6 +42,10 @@ for _name in COHORTS:
     }
 
 
+class NotRun(InputError):
+    """A long run whose archive is not there."""
+
+
 class Design(NamedTuple):
     """What is compared with what, in Table IV."""
 
@@ -61,7 +65,7 @@ DESIGNS = {  # as the paper calls them
 class Evidence:
     """The archive in a folder; `made`: what is known of the runs that were read.
 
-    Its methods raise InputError where a file is missing.
+    Its methods raise NotRun where a file is missing.
     """
 
     def __init__(self, folder: str | Path):
@@ -72,7 +76,7 @@ class Evidence:
         """An archive's table; trackers' titles without their seed, which is a column."""
         path = self.folder / f"{name}.json"
         if not path.is_file():
-            raise InputError(path, "archive", "is missing", f"make it: {MADE_BY[name]}")
+            raise NotRun(path, "archive", "is missing", f"make it: {MADE_BY[name]}")
         key = "trackers" if name.startswith("bench") else "rows"
         rows, self.made[name] = archive.read(path, key)
         if "tracker" in rows:

@@ -13,7 +13,7 @@ from tas_lib import paper, verdicts
 from tas_lib.bland_altman import Estimate
 from tas_lib.claims import RULES
 from tas_lib.errors import InputError
-from tas_lib.evidence import Evidence
+from tas_lib.evidence import Evidence, NotRun
 from tas_lib.numbers import baseline, ours
 
 
@@ -23,8 +23,9 @@ def scorecard(folder: str | Path) -> dict[str, Any]:
     claims: by id, section, claim, evidence, verdict, why (where not testable) and quantities (what,
     value, low, high, limit). numbers: `paper.numbers` with verdict, why, and ours (value, low,
     high). counts: of either, how often each verdict was given. archives: commands, commits, dates
-    and seeds of the runs. None stands for what is not known. Raises InputError where a claim or a
-    number has no verdict.
+    and seeds of the runs. None stands for what is not known. What needs a run that the archive
+    lacks is not testable here, and names its command. Raises InputError where a claim or a number
+    has no verdict.
     """
     evidence, missing = Evidence(folder), {}
 
@@ -53,7 +54,7 @@ def scorecard(folder: str | Path) -> dict[str, Any]:
 
 
 def _claim(e: Evidence, claim: pd.Series) -> dict[str, Any]:
-    found = RULES[claim.name](e)
+    found = _found(RULES[claim.name], e)
     if isinstance(found, str):
         return {"verdict": verdicts.NOT_TESTABLE, "why": found, "quantities": []}
     told = [{"what": q.what, **_told(q.ours), "limit": q.limit} for q in found]
@@ -61,17 +62,25 @@ def _claim(e: Evidence, claim: pd.Series) -> dict[str, Any]:
 
 
 def _number(e: Evidence, number: pd.Series) -> dict[str, Any]:
-    found = ours(e, number)
+    found = _found(ours, e, number)
     if isinstance(found, str):
         return {"verdict": verdicts.NOT_TESTABLE, "why": found, "ours": None}
     sides = 0.0, 0.0
     if number.metric != "bias":
         known = paper.numbers().set_index(["table", "row", "where", "metric"], drop=False)
         beside = known.loc[baseline(number)]
-        base = ours(e, beside)
+        base = _found(ours, e, beside)
         sides = (number.value, 0.0) if isinstance(base, str) else (beside.value, base.value)
     verdict = verdicts.of_number(number.value, found, *sides)
     return {"verdict": verdict, "why": None, "ours": _told(found)}
+
+
+def _found(measure: Callable, *of: Any) -> Any:
+    """What is measured, or why there is nothing to measure."""
+    try:
+        return measure(*of)
+    except NotRun as error:
+        return f"not run yet; {error.remedy}"
 
 
 def _told(found: Estimate) -> dict[str, float | None]:

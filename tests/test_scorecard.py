@@ -331,12 +331,32 @@ def test_the_command_writes_all_verdicts(worlds, tmp_path):
     assert "C17  reproduced" in result.stdout and "claims: 23 reproduced" in result.stdout
 
 
-def test_what_has_no_verdict_fails_and_is_named(worlds, tmp_path):
+def test_what_was_not_run_is_not_testable_and_says_what_makes_it(worlds, tmp_path):
     for path in worlds["good"].iterdir():
         if path.stem not in ("starts", "strategies"):
             (tmp_path / path.name).symlink_to(path)
-    with pytest.raises(InputError, match="C01, C02, C03, C23, C24, V-A.*have none.*tas strategies"):
-        scorecard(tmp_path)
+    judged = scorecard(tmp_path)
+    claims, numbers = judged["claims"], judged["numbers"]
+    whys = {name: one["why"] for name, one in claims.items() if one["verdict"] == NOT_TESTABLE}
+    assert whys.keys() == {"C01", "C02", "C03", "C15", "C23", "C24"}
+    assert whys["C01"] == "not run yet; make it: tas strategies TEMPLATES"
+    assert "echotracker@es" in whys["C23"]
+    assert {n["why"] for n in numbers if n["table"] == "V-A"} == {whys["C01"]}
+    assert judged["counts"]["claims"][REPRODUCED] == 18
+
+
+def test_data_that_nothing_learnt_are_not_compared(worlds, tmp_path):
+    for path in worlds["good"].iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    for cohort in COHORTS:
+        rows, about = archive.read(worlds["good"] / f"comparison_{cohort}.json")
+        text = archive.text(rows[~rows.tracker.str.startswith("burman")], **about)
+        (tmp_path / f"comparison_{cohort}.json").unlink()
+        (tmp_path / f"comparison_{cohort}.json").write_text(text)
+    judged = scorecard(tmp_path)
+    assert {judged["claims"][name]["verdict"] for name in ("C13", "C14")} == {NOT_TESTABLE}
+    whys = [n["why"] for n in judged["numbers"] if n["row"].endswith("Burman")]
+    assert whys and all("was not trained here" in why for why in whys)
 
 
 def test_a_tracker_that_was_left_out_is_named(worlds, tmp_path):

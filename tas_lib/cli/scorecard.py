@@ -19,8 +19,8 @@ def scorecard(
 ) -> None:
     """Judge every claim and number of the paper.
 
-    By stated rules, from archived runs. Prints the verdict on each claim; fails where one has none,
-    as an archived run is missing.
+    By stated rules, from archived runs. Prints the verdict on each claim. What needs a run that is
+    missing is not testable, and says what makes it.
 
     \b
     Example:

@@ -36,6 +36,8 @@ def strategies(
       tas strategies templates --out strategies.json
     """
     from tas_lib import archive
+    from tas_lib.collection import MANIFEST
+    from tas_lib.comparison import made_by
     from tas_lib.dataset import templates_in
     from tas_lib.fidelity import fidelity
     from tas_lib.provenance import facts
@@ -46,7 +48,9 @@ def strategies(
         table = fidelity(paths, seed, workers, progress=not quiet)
         chosen = f"--n {n} " * (n is not None)
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
-        temporary.write_text(archive.text(table, command=command, seed=seed, **facts()))
+        cohort = made_by(templates) if (templates / MANIFEST).exists() else {}
+        made = {"command": command, **cohort, "seed": seed, **facts()}
+        temporary.write_text(archive.text(table, **made))
     if quiet:
         return
     means = table.groupby("strategy", sort=False)[["mae", "mean", "spread"]].mean()
