@@ -26,9 +26,7 @@ seed = 0
 import json
 from pathlib import Path
 
-import pandas as pd
-
-from tas_lib.book import provenance
+from tas_lib.book import command, made_by, provenance, table
 from tas_lib.trackers import registry, weights
 
 rows = {}
@@ -36,33 +34,37 @@ for path in sorted(Path("archive").glob("*.json")):
     made = json.loads(path.read_text())
     seeds = made.get("seeds", [made["seed"]] if "seed" in made else [])
     rows[path.name] = {
-        "command": made["command"],
+        "commands": made_by(made),
         "seeds": ", ".join(map(str, seeds)) or "none",
         "commit": made["commit"],
         "device": made["device"],
         "date": made["date"],
     }
-table = pd.DataFrame(rows).T
-table.style.set_properties(subset=["command"], **{"font-family": "monospace", "text-align": "left"})
+table(rows, None)
 
 # %% [markdown]
+# Where two commands stand, the first made the recordings, and seeds are those of the virtual patients.
+#
 # ## Weights
 #
-# The networks that ship were trained by `tas train`, on data that `tas dataset` makes. `tas weights card NAME` shows
-# all that is known of one.
+# The networks that ship were trained by `tas train`, on data that `tas dataset` makes, in two rounds: the second begins with the weights
+# of the first. `tas weights card NAME` shows all that is known of one.
 
 # %% tags=["hide-input"]
-cards = {
-    name: weights.card(registry.weights_of(name))
-    for name in registry.NETWORKS
-    if registry.weights_of(name).is_file()
-}
-shown = "command", "seed", "sequences", "validation_mte_mm", "minutes", "commit", "device", "date"
-table = pd.DataFrame({name: {key: card[key] for key in shown} for name, card in cards.items()}).T
-table["validation_mte_mm"] = table.validation_mte_mm.map("{:.2f}".format)
-table["minutes"] = table.minutes.map("{:.0f}".format)
-table = table.rename(columns={"validation_mte_mm": "validation MTE (mm)"})
-table.style.set_properties(subset=["command"], **{"font-family": "monospace", "text-align": "left"})
+rows = {}
+for name in registry.NETWORKS:
+    card = weights.card(registry.weights_of(name))
+    for k, one in enumerate((card["init"], card), 1):
+        rows[f"{name}, round {k}"] = {
+            "command": command(one["command"]),
+            "sequences": f"{one['sequences']} by {one['data']['strategy'].upper()}",
+            "validation MTE (mm)": f"{one['validation_mte_mm']:.2f}",
+            "minutes": f"{one['minutes']:.0f}",
+            "commit": one["commit"],
+            "device": one["device"],
+            "date": one["date"],
+        }
+table(rows, None)
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "90_archive")

@@ -104,15 +104,25 @@ def told(number: tuple[float, float, float], digits: int = 2) -> str:
     return value if "nan" in (low, high) else f"{value} ({low} to {high})"
 
 
+def command(words: str) -> str:
+    """A command line as HTML, whose lines break between words alone."""
+    spans = " ".join(f"<span>{escape(word)}</span>" for word in words.split())
+    return f'<code class="command">{spans}</code>'
+
+
 def archived(runs: dict[str, dict]) -> HTML:
     """A line for each archived run on a page, by the name of its file: what made it."""
     known = "cohort", "seed", "commit", "device", "date"
     lines = []
     for name, run in sorted(runs.items()):
         facts = " · ".join(f"{key} {run[key]}" for key in known if key in run)
-        commands = "; ".join(run[key] for key in ("recordings", "command") if key in run)
-        lines.append(f"<code>{escape(name)}.json</code>: {escape(commands)} · {escape(facts)}")
+        lines.append(f"<code>{escape(name)}.json</code>: {made_by(run)} · {escape(facts)}")
     return HTML(f'<p class="provenance">Archived runs. {"<br>".join(lines)}</p>')
+
+
+def made_by(run: dict) -> str:
+    """The commands of an archived run as HTML: of its recordings, if they are a cohort, and its."""
+    return "; ".join(command(run[key]) for key in ("recordings", "command") if key in run)
 
 
 def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:

@@ -95,8 +95,8 @@ def _row(file: str, folder: Path) -> dict[str, Any]:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean, SD, least and most of what is MEASURED: a row a quantity."""
-    few = table[list(MEASURED)].rename(columns=MEASURED)
+    """Mean, SD, least and most of what is MEASURED, as far as known: a row a quantity."""
+    few = table[list(MEASURED)].rename(columns=MEASURED).dropna(axis="columns", how="all")
     return few.agg(["mean", "std", "min", "max"]).T.rename(columns={"std": "SD"})
 
 

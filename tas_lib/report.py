@@ -135,7 +135,7 @@ def by_tracker(view: Measurement) -> dict[str, float]:
 
 
 def summary(views: Sequence[Measurement]) -> list[str]:
-    """Global strain of each view, and of all, in a line each."""
+    """Global strain of each view, and of all, in a line each; then what is to be kept in mind."""
     results = table(views)
     lines = []
     for row in results[results.segment == "GLS"].to_dict("records"):
@@ -144,7 +144,7 @@ def summary(views: Sequence[Measurement]) -> list[str]:
             ends = (number(row[f"end_systolic_{end}"]) for end in ("low", "high"))
             line += f", SD {number(row['end_systolic_sd'])}, 95 % interval {' to '.join(ends)}"
         lines.append(line)
-    return lines
+    return lines + [f"{view.view}: {note}" for view in views for note in view.notes]
 
 
 def page(views: Sequence[Measurement], results: pd.DataFrame, made: dict[str, Any]) -> str:

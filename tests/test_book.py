@@ -167,7 +167,10 @@ def test_archived_runs_are_told_by_file():
     run = {"command": "tas <evaluate>", "commit": "abc1234", "date": "2026-01-01", "seed": 3}
     html = book.archived({"b": run, "a": run}).data
     assert html.index("<code>a.json</code>") < html.index("<code>b.json</code>")
-    assert "tas &lt;evaluate&gt; · seed 3 · commit abc1234 · date 2026-01-01" in html
+    words = "<span>tas</span> <span>&lt;evaluate&gt;</span></code>"
+    assert f"{words} · seed 3 · commit abc1234 · date 2026-01-01" in html
+    html = book.archived({"a": run | {"recordings": "tas cohort"}}).data
+    assert html.index("<span>cohort</span>") < html.index("&lt;evaluate&gt;")
 
 
 def test_provenance_states_what_made_a_result(monkeypatch):

@@ -110,10 +110,10 @@ def describe(
             figure.savefig(path, dpi=120)
     parts = [
         f"# {folder.resolve().name}",
-        "\n".join(f"- {key}: {value}" for key, value in known.items()),
         f"{len(table)} sequences, {table.frames.sum()} frames. By pathology and view:",
         f"```\n{counts(table)}\n```",
         f"```\n{summary(table).round(2)}\n```",
+        "\n".join(f"- {key}: {value}" for key, value in known.items()),
         "![numbers](card-numbers.png)\n![some sequences](card-pictures.png)",
     ]
     with replacing(folder / "card.md") as path:

@@ -24,5 +24,7 @@ def golden(
     for name, (gap, tolerance) in found.items():
         verdict = "" if gap <= tolerance else "  DIFFERS"
         typer.echo(f"{name:<32}{gap:8.1e}  (tolerance {tolerance:.0e}){verdict}")
-    if any(gap > tolerance for gap, tolerance in found.values()):
+    off = sum(gap > tolerance for gap, tolerance in found.values())
+    typer.echo(f"{off} of {len(found)} differ" if off else "all within tolerance")
+    if off:
         raise typer.Exit(1)

@@ -93,7 +93,7 @@ def strain(
     from tas_lib.measurement import measure, thickness_note
     from tas_lib.trackers import registry
 
-    chosen = {Path(name).name: registry.get(name) for name in names}
+    chosen = {registry.title_of(name): registry.get(name) for name in names}
     first = next(iter(chosen.values()))
     films = [
         readers.read(path, spacing_mm=scale, frame_rate=frame_rate)

@@ -19,6 +19,8 @@ def track(
     contour: Annotated[
         Path | None,
         typer.Option(
+            "--contour",
+            "--init",
             metavar="FILE",
             help="Walls drawn on the clip in one frame or more, or three clicks. Needed unless the "
             "clip is the default one, or comes with masks or a mesh.",
@@ -57,14 +59,13 @@ def track(
       tas track --out results
       tas track loop.dcm --contour walls.json --tracker runs/tasnet/best.safetensors --out results
     """
-    start, path = perf_counter(), path_of(clip)
-    targets = results(out, path, Path(tracker).stem, ("nc", "csv", "png", "mp4"), force)
-
     from tas_lib import readers, recording, starts
     from tas_lib.movie import write_movie
     from tas_lib.trackers import registry
     from tas_lib.trackers.tracker import track as follow
 
+    start, path, title = perf_counter(), path_of(clip), registry.title_of(tracker)
+    targets = results(out, path, title, ("nc", "csv", "png", "mp4"), force)
     chosen = registry.get(tracker, tolerance)
     drawn = starts.load(contour) if contour else None
     whole = readers.read(path, spacing_mm=spacing_mm, frame_rate=frame_rate)
@@ -76,11 +77,11 @@ def track(
     curves = _strain(tracked)
     with recording.replacing(targets[1]) as temporary:
         curves.to_csv(temporary, float_format="%.4f")
-    _draw(targets[2], curves, tracker)
+    _draw(targets[2], curves, title)
     write_movie(targets[3], tracked, draw_mesh=True)
     if not quiet:
         typer.echo(
-            f"{tracker}: {beat.sizes['time']} frames in {perf_counter() - start:.0f} s; "
+            f"{title}: {beat.sizes['time']} frames in {perf_counter() - start:.0f} s; "
             f"peak global longitudinal strain {curves['GLS'].min():.1f} %"
         )
         for target in targets:

@@ -61,8 +61,8 @@ def train(
     """Train a network on simulated sequences.
 
     Every tenth patient is kept for validation. Writes best.safetensors, the weights with the least
-    trajectory error there, and log.csv. A run that was killed goes on from its last validation, to
-    the same bits.
+    trajectory error there, and log.csv. A run that was killed goes on from its last checkpoint, of
+    at most five minutes before, to the same bits.
 
     \b
     Examples (the second with two GPUs, which see an example each a step):
@@ -78,11 +78,19 @@ def train(
     for name, value in {"steps": steps, "batch": batch, "rate": rate}.items():
         words += f" --{name} {value}" * (value is not None)
     words += " --init FILE" * (init is not None)
+    before = _last(out)
     best = learn(
         *(tracker, data, out, chosen, preset, seed, device, init),
         command=f"tas train {words} --device {device}",
         progress=not quiet,
     )
     if not quiet and best < float("inf"):  # a helper of `torchrun` judges nothing
-        typer.echo(f"{tracker}, {preset}, seed {seed}: validation MTE {best:.2f} mm")
-        typer.echo(f"wrote {out / 'best.safetensors'}")
+        done = "was trained before, nothing was left to do: " * (_last(out) == before)
+        typer.echo(f"{tracker}, {preset}, seed {seed}: {done}validation MTE {best:.2f} mm")
+        typer.echo(f"weights: {out / 'best.safetensors'}")
+
+
+def _last(out: Path) -> int:
+    """When the run in a folder last kept its state; 0: never."""
+    path = out / "last.safetensors"
+    return path.stat().st_mtime_ns if path.exists() else 0

@@ -45,7 +45,10 @@ def card(
         str, typer.Argument(metavar="NAME|FILE", help="Weights that ship, or a file of them.")
     ],
 ) -> None:
-    """Show what a file of weights says of itself: network, data, command, seed, device, figures."""
+    """Show what a file of weights says of itself: network, data, command, seed, device, figures.
+
+    Of the patients that it has seen, the first and the last.
+    """
     import json
 
     from tas_lib.errors import InputError
@@ -55,4 +58,9 @@ def card(
     path = weights_of(name)
     if path is None:
         raise InputError(name, "weights", "are none", "name one of the networks")
-    typer.echo(json.dumps(read(path), indent=1))
+    known = read(path)
+    for about in (known, known.get("init", {})):
+        if len(about.get("patients", ())) > 2:
+            first, *more, last = about["patients"]
+            about["patients"] = f"{first} ... {last}, {len(more) + 2} in all"
+    typer.echo(json.dumps(known, indent=1))

@@ -53,6 +53,12 @@ def weights_of(name: str | Path) -> Path | None:
     return SHIPPED / f"{name}.safetensors" if name in NETWORKS else Path(name)
 
 
+def title_of(name: str | Path) -> str:
+    """What a tracker is called in files and figures; one that `tas train` wrote by its folder."""
+    path = Path(name)
+    return path.resolve().parent.name if path.stem == "best" else path.stem
+
+
 def _parted(name: str | Path) -> tuple[str | Path, str | None]:
     """A name without "@start" behind it, and that start."""
     base, _, start = str(name).rpartition("@")
