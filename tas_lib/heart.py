@@ -13,8 +13,8 @@ and lets the bowl of the apex shorten along its wall as it thickens. R_i is the 
 radius at end-diastole, 0 in the solid cap of the apex. Blood scales with r_i, other tissue follows
 the epicardium or the base and stands still some way off. Strain is Lagrangian; shortening < 0.
 
-Numbers: [A] from abstracts of a GE study of 501 healthy subjects (PMC5234340), HUNT (Dalen 2010)
-and the Copenhagen City Heart Study (time intervals); [C] our choice.
+Numbers: [A] from abstracts of a GE study of 501 healthy subjects (PMC5234340), HUNT (Dalen 2010,
+Stoylen 2019) and the Copenhagen City Heart Study (time intervals); [C] our choice.
 """
 
 from dataclasses import dataclass, field
