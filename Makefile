@@ -56,7 +56,8 @@ $(STAMP): pyproject.toml constraints.txt
 	done; \
 	echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.12 book" >&2; \
 	exit 1
-	@index=; from="pip's own index, as that of builds for the CPU does not answer"; if $(PY) -c 'import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)' 2>/dev/null; \
+	@index=; from="pip's own index, as that of builds for the CPU does not answer"; \
+	if $(PY) -c 'import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)' 2>/dev/null; \
 	then index="--index-url $(TORCH_INDEX)"; from=$(TORCH_INDEX); fi; \
 	echo "environment: PyTorch from $$from"; \
 	$(PY) -m pip install -qq --no-deps $$index "$$(grep '^torch==' constraints.txt)"
