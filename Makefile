@@ -37,7 +37,7 @@ export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help env book lab test table1 lint calibration clean FORCE
+.PHONY: help env book lab test table1 record lint calibration clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -142,6 +142,10 @@ table1: $(STAMP)
 	    $(BIN)/tas evaluate $(TABLE1)/cohort-$$cohort --runs $(TABLE1) --out $(TABLE1)/table1_$$cohort.json \
 	        || exit; done
 	@echo "To show it in the book: copy $(TABLE1)/table1_*.json, and motion.json as refine.json, to notebooks/archive"
+
+# What the last build took and found, for the book's page on profiles.
+record: $(STAMP)
+	@$(PY) book/_ext/build_record.py $(EXEC) notebooks/archive/build_$(PROFILE).json
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -16,13 +16,21 @@ import torch
 import xarray as xr
 import yaml
 
-from tas_lib import book, provenance
+from tas_lib import archive, book, provenance
 from tas_lib.trackers import weights
 
 REPO = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("key", REPO / "book/_ext/key.py")
-key = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(key)
+
+
+def script(name):
+    """A module of book/_ext."""
+    spec = importlib.util.spec_from_file_location(name, REPO / f"book/_ext/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+key, build_record = script("key"), script("build_record")
 
 
 @pytest.fixture
@@ -191,6 +199,28 @@ def test_an_unknown_profile_is_refused_with_the_known_ones():
     )
     assert done.returncode != 0
     assert re.search(r'unknown PROFILE "nonsense".*laptop paper smoke', done.stderr)
+
+
+def test_a_build_is_recorded_from_what_its_notebooks_stored(tmp_path, monkeypatch):
+    def stored(name, value):
+        about = {"scrapbook": {"name": name, "mime_prefix": "glue/"}}
+        return {"outputs": [{"metadata": about, "data": {"glue/text/plain": value}}]}
+
+    folder = tmp_path / "smoke"
+    folder.mkdir()
+    for page in {page for page, _ in build_record.FIGURES}:
+        names = [name for where, name in build_record.FIGURES if where == page]
+        cells = [stored(name, "0.25") for name in [*names, "other"]]
+        notebook = {"cells": [{}, *cells], "metadata": {"papermill": {"duration": 30.0}}}
+        (folder / f"{page}.ipynb").write_text(json.dumps(notebook))
+    out = tmp_path / "out.json"
+    out.write_text(build_record.record(folder))
+    rows, made = archive.read(out)
+    assert made["command"] == "make book PROFILE=smoke" and rows.seconds.tolist() == [30.0] * 3
+    assert made["figures"] == dict.fromkeys(build_record.FIGURES.values(), 0.25)
+    (folder / "00_speed.ipynb").unlink()
+    with pytest.raises(SystemExit, match="lacks frames a second"):
+        build_record.record(folder)
 
 
 def test_archives_say_what_made_them():

@@ -1,0 +1,66 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-profiles)=
+# # What to expect
+#
+# *Minutes and figures of each profile, on the machine that is named.*
+#
+# `make book` was run with the profiles *smoke* and *laptop* on a machine that did nothing else; `make record PROFILE=...` then wrote
+# `archive/build_smoke.json` and `archive/build_laptop.json`. The profile *paper* has the sizes of `notebooks/profiles/paper.yaml`; it has not been run as a
+# whole, so nothing is told of it.
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+
+# %% tags=["hide-input"]
+import pandas as pd
+
+from tas_lib.archive import read
+from tas_lib.book import archived, provenance, table
+
+builds = {name: read(f"archive/build_{name}.json") for name in ("smoke", "laptop")}
+table(
+    {
+        name: {
+            "minutes": f"{rows.seconds.sum() / 60:.0f}",
+            **{key: made[key] for key in ("device", "threads", "date", "commit")},
+        }
+        for name, (rows, made) in builds.items()
+    },
+    None,
+)
+
+# %% [markdown]
+# Minutes are those of the notebooks; the environment takes about one more, the pages less than one. With the same seed and the versions of
+# `constraints.txt` the figures should be these, frames a second aside:
+
+# %% tags=["hide-input"]
+figures = pd.DataFrame({name: made["figures"] for name, (_, made) in builds.items()})
+figures.style.format("{:.3g}").set_table_attributes('class="dataframe"')
+
+# %% [markdown]
+# ## Notebook by notebook
+#
+# Seconds:
+
+# %% tags=["hide-input"]
+seconds = pd.DataFrame({name: rows.set_index("page").seconds for name, (rows, _) in builds.items()})
+seconds.style.format("{:.0f}").set_table_attributes('class="dataframe"')
+
+# %% tags=["hide-input"]
+archived({f"build_{name}": made for name, (_, made) in builds.items()})
+
+# %% tags=["hide-input"]
+provenance(profile, seed, "93_profiles")
