@@ -75,9 +75,9 @@ def refine(
 
     Simulate, learn, track, simulate again with that motion. OUT has a folder for each chain of
     strategies (s1, s1-s2 ...) with its motion, data and networks (seed0/best.safetensors; how far
-    one that learns has come stands in seed0/log.csv); chains that begin alike share what they have in common. motion.json tells of each tracked
-    film how far its motion is from the truth, where that is known. A run that was stopped goes
-    on where it was.
+    one that learns has come stands in seed0/log.csv); chains that begin alike share what they have
+    in common. motion.json tells of each tracked film how far its motion is from the truth, where
+    that is known. A run that was stopped goes on where it was.
 
     \b
     Example:
