@@ -20,8 +20,7 @@
 # those hearts truly moved. Here cohorts of the same sizes are virtual. A heart is a left ventricle
 # of nearly incompressible muscle, whose 18 segments (three levels of six walls) shorten each by an
 # amount of its own, with its atria and right ventricle; it is cut by a slice of finite thickness ({ref}`sec-elevation`), so its speckle fades by itself where tissue crosses the slice; and
-# a scanner adds what scanners add. Nothing on this page is a real patient but the clip that it is
-# compared with.
+# a scanner adds what scanners add. Nothing on this page is a real patient; {ref}`the next one <sec-realism>` compares them with a real clip.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -29,15 +28,12 @@ seed = 0
 film_frames = 47  # of each film; the mean of the paper's videos
 artefact_frames = 9  # for what artefacts do to correlation
 hearts = 25  # drawn of each pathology
-realism_patients = 4  # of the archived survey, made anew
 retest_patients = 8  # whose true strain is compared between two visits
 drawings = 8  # pairs, on every film, by two observers
 tracked = 1  # of these pairs, by speckle tracking as well
 
 # %% tags=["hide-input"]
-import json
 from itertools import product
-from pathlib import Path
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -45,7 +41,7 @@ import numpy as np
 import pandas as pd
 from shapely import LineString, distance, points
 
-from tas_lib import effects, survey
+from tas_lib import effects
 from tas_lib.agreement import GLOBAL, pairs, strains
 from tas_lib.anatomy import LEVELS, VIEWS
 from tas_lib.archive import read
@@ -58,11 +54,10 @@ from tas_lib.figures import draw_mesh, show_frame
 from tas_lib.observers import accepted, carried, observer
 from tas_lib.patients import PATHOLOGIES, measures, random_heart
 from tas_lib.player import film_player
-from tas_lib.realism import correlation_curve, realism
+from tas_lib.realism import realism
 from tas_lib.recording import thin
 from tas_lib.simulator import CLINICAL, SectorOperator
 from tas_lib.strain import longitudinal_strain
-from tas_lib.templates import default_template
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import track
 
@@ -296,118 +291,6 @@ pd.DataFrame(rows).T.style.set_table_attributes('class="dataframe"')
 # the wall moves past it. The filter makes grains coarser and correlation higher. Compression darkens the picture
 # and changes correlation little. Sliders that are wrong by 1.5 dB (SD) can hardly be seen.
 #
-# ## Is it real enough?
-#
-# The same numbers of the real clip, whose wall was drawn by hand ({doc}`/book/data`), and of a cohort. Of
-# {glue:text}`surveyed` patients drawn as those of HUNT are, one recording each, the three views in turn, was made and measured in an archived run of
-# `tas realism` ({glue:text}`survey_made:s`); {glue:text}`live` of them were made again for this page,
-# and their numbers differ by at most {glue:text}`live_off:.2g` %. A quantity counts as *inside* where the clip
-# lies between the cohort's 5 % and 95 %. Settings of the scanner were drawn with this clip in mind, so grey levels
-# inside are no surprise. No number sets decorrelation itself: it comes from motion and the slice. But haze, noise,
-# reverberation and the filter, whose ranges were chosen with the clip in mind too, move it, as the table above shows.
-
-# %% tags=["remove-cell"]
-archive = json.loads(Path("archive/realism.json").read_text())
-table = pd.DataFrame.from_dict(archive["recordings"], orient="index")
-live = survey.survey(
-    archive["cohort"], realism_patients, *archive["seeds"], operator=operator, progress=False
-)
-template = default_template()
-clip = pd.Series(survey.numbers(template))
-result = survey.compare(table, clip)
-curve = result.index.str.startswith("curve")
-usual = survey.inside(table.loc[:, ~table.columns.str.startswith("curve")])
-glue("surveyed", len(table))
-glue("survey_made", f"{archive['date']}, commit {archive['commit']}, {archive['device']}")
-glue("live", len(live))
-glue("live_off", 100 * float((live / table.loc[live.index] - 1).abs().max().max()))
-glue("inside", int(result.inside[~curve].sum()))
-glue("quantities", int((~curve).sum()))
-outside = [name.replace("_", " ") for name in result.index[~curve & ~result.inside]]
-glue("outside", ", ".join(outside) or "none")
-glue("curve_inside", int(result.inside[curve].sum()))
-glue("curve_points", int(curve.sum()))
-glue("usual", float(usual.median()))
-glue("usual_low", int(usual.quantile(0.1)))
-glue("told", "could" if result.inside[~curve].sum() < usual.quantile(0.1) else "could not")
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip (diamonds) in the cohort's band of 5 to 95 % (bars, all drawn to one width; line: median) and the recordings made here (dots). Numbers: clip, then band. Percentiles of grey levels; contrast of their medians; correlation of the whole wall, and of the image-left wall without its apical third (left), the septum in the clip and in every A4C.", "name": "fig-realism"}}
-def draw():
-    shown = result[~curve]
-    figure, ax = plt.subplots(figsize=(5.6, 6.2))
-    low, width = shown.low, shown.high - shown.low
-    rows = np.arange(len(shown))
-    ax.barh(rows, 1, height=0.62, color="gray", alpha=0.25)
-    ax.plot((shown["median"] - low) / width, rows, "|", ms=11, mew=2, color="gray")
-    for _, recording in live.iterrows():
-        ax.plot(
-            ((recording[shown.index] - low) / width).clip(-0.15, 1.15), rows, ".", ms=4, color="C0"
-        )
-    colours = np.where(shown.inside, "C2", "C1")
-    ax.scatter(
-        ((shown.value - low) / width).clip(-0.15, 1.15), rows, c=colours, marker="D", zorder=3
-    )
-    for row, q in zip(rows, shown.itertuples(), strict=True):
-        digits = 0 if q.high > 5 else 2
-        text = f"{q.value:.{digits}f}  ({q.low:.{digits}f} to {q.high:.{digits}f})"
-        ax.text(1.2, row, text, va="center", fontsize=9)
-    names = shown.index.str.replace(r"_p(\d+)", r", \1 %", regex=True)
-    names = names.str.replace(r"speckle_(\w+)", r"grain, \1 (mm)", regex=True)
-    names = names.str.replace(r"(correlation|left)_(\d+)", r"\1, \2 ms", regex=True)
-    ax.set(yticks=rows, yticklabels=names, xlim=(-0.2, 1.2))
-    ax.set(xticks=[0, 1], xticklabels=["5 %", "95 %"])
-    ax.margins(y=0.01)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    ax.tick_params(length=0)
-    ax.invert_yaxis()
-    return figure
-
-
-themed(draw, "Nineteen quantities of the real clip in the band of a cohort of virtual patients")
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Correlation of the wall's speckle against time, the mean over six starting frames and all points: the real clip, the cohort's median and 5 to 95 % (shaded), and the recordings made here (thin).", "name": "fig-fading"}}
-def draw():
-    figure, ax = plt.subplots(figsize=(6, 3.2))
-    ms, band = 1e3 * survey.LAGS, result[curve]
-    ax.fill_between(ms, band.low, band.high, color="gray", alpha=0.25, lw=0)
-    ax.plot(ms, band["median"], color="gray", label="cohort")
-    for k, (_, recording) in enumerate(live.iterrows()):
-        label = None if k else "made here"
-        ax.plot(ms, recording[band.index], lw=0.9, color="C0", label=label)
-    ax.plot(ms, band.value, "D-", ms=4, color="C1", label="real clip")
-    ax.set(xlabel="time (ms)", ylabel="correlation", ylim=(0.3, 1))
-    ax.legend(ncols=3, loc="upper right")
-    return figure
-
-
-themed(draw, "Correlation over 400 ms of the real clip, in the band of the cohort")
-
-
-# %% tags=["remove-cell"]
-def after_a_frame(ds, wall):
-    return float(correlation_curve(ds.isel(longitudinal=wall), [1 / 30])[0])
-
-
-apex, left_wall = slice(12, 24), slice(0, 12)
-glue("apex_clip", after_a_frame(template, apex))
-glue("left_clip", after_a_frame(template, left_wall))
-glue("apex_films", np.mean([after_a_frame(ds, apex) for ds in films.values()]))
-glue("left_films", np.mean([after_a_frame(ds, left_wall) for ds in films.values()]))
-
-# %% [markdown]
-# **{glue:text}`inside` of {glue:text}`quantities` quantities are inside** (outside: {glue:text}`outside:s`), and
-# {glue:text}`curve_inside` of {glue:text}`curve_points` points of the curve. A recording of the cohort itself lies in the
-# band of the others in {glue:text}`usual:.0f` of {glue:text}`quantities` (median; one in ten of them in {glue:text}`usual_low` or
-# fewer), so by this count the clip {glue:text}`told:s` be told from them. That is a weak test: one clip, each quantity by
-# itself, and wide bands, since some virtual recordings are as poor as some real ones.
-#
-# It is not the same as looking alike. In the clip the apex flickers while the septum keeps its speckle (correlation after
-# 33 ms: apical third {glue:text}`apex_clip:.2f`, left wall {glue:text}`left_clip:.2f`). In the six films above the apex is as
-# steady as the rest ({glue:text}`apex_films:.2f` and {glue:text}`left_films:.2f`), as our noise is loud in the depth alone.
-# Valves are missing, and what lies around the heart is plain.
-#
 # ## The cohorts
 #
 # Sizes and visits are the paper's; shares of disease are ours.
@@ -519,7 +402,7 @@ glue("took_47", 47 * took / frames)
 # Measured while this page was built: {glue:text}`took:.0f` s for a recording of {glue:text}`frames` frames, which is
 # {glue:text}`took_47:.0f` s for the 47 of the paper's mean video (median of the six films above). The process
 # had held {glue:text}`memory:,.0f` MB at most by then. A cohort comes by
-# `tas cohort hunt --out DIR`, the comparison above by `tas realism --out FILE`.
+# `tas cohort hunt --out DIR`.
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "00_virtual_patients")
