@@ -145,6 +145,7 @@ table1: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 
 # The calibrations that ship; after any change of their settings.
 calibration: $(STAMP)
