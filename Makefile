@@ -150,6 +150,7 @@ record: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 
 # The calibrations that ship; after any change of their settings.
 calibration: $(STAMP)

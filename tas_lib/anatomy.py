@@ -7,9 +7,10 @@ middle of the anteroseptal wall. A material point is named by its position at en
 Numbers: [A] published (see tas_lib/heart.py), [C] our choice.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -34,6 +35,7 @@ OUTSIDE, ATRIUM = 25e-3, 50e-3  # the motion fades over this distance outside wa
 CELLS = 160  # along Z
 TURN = 0.06  # of the length: over this the apical wall turns towards the long axis [C]
 ANGLES = np.arange(6) * np.pi / 3
+Table = Any  # given as one number or (3 levels, 6 walls), kept as the latter
 
 
 def _harmonics(c: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -66,14 +68,14 @@ def _smooth(x: np.ndarray) -> np.ndarray:
     return x * x * (3 - 2 * x)
 
 
-def positive(where: str, thing, *names: str) -> None:
+def positive(where: str, thing: object, *names: str) -> None:
     for name in names:
         if not (np.isfinite(getattr(thing, name)) and getattr(thing, name) > 0):
             problem = f"is {getattr(thing, name)}"
             raise InputError(where, name, problem, "give a positive number in SI units")
 
 
-def table(where: str, thing, *names: str) -> None:
+def table(where: str, thing: object, *names: str) -> None:
     for name in names:
         value = np.broadcast_to(np.asarray(getattr(thing, name), np.float64), (3, 6))
         if not np.isfinite(value).all():
@@ -104,11 +106,11 @@ class Anatomy:
 
     diameter: float = 48.9e-3  # of the cavity, LVIDd [m]
     length: float = 90e-3  # epicardial apex to base plane; 1.41 of the external diameter [m]
-    thickness: np.ndarray = 7.45e-3  # of the wall where widest: (3 levels, 6 walls) or one [m]
+    thickness: Table = 7.45e-3  # of the wall where widest [m]
     apex: float = 4e-3  # thickness of the wall at the apex [m] [C]
     equator: float = 0.7  # height of the widest place, fraction of the length [C]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positive("anatomy", self, "diameter", "length", "apex", "equator")
         table("anatomy", self, "thickness")
         if (self.thickness <= 0).any() or self.thickness.max() > 0.6 * self.diameter:
@@ -124,7 +126,7 @@ class Anatomy:
         """Z of the ellipsoids' centre [m]; also the epicardium's semi-axis along Z."""
         return self.equator * self.length
 
-    def inner(self, height: np.ndarray) -> np.ndarray:
+    def inner(self, height: np.ndarray | float) -> np.ndarray:
         """R_i(Z) [m]; 0 in the cap."""
         along = (height - self.centre) / (self.centre - self.apex)
         return self.diameter / 2 * np.sqrt(np.maximum(1 - along * along, 0))
@@ -220,7 +222,7 @@ class Anatomy:
         layer: 0 endocardium, 0.5 mid-wall, 1 epicardium.
         """
         share = np.linspace(0, 1, 500)
-        line = 0
+        line = np.zeros(3)
         for weight, semi_axis in ((1 - layer, self.centre - self.apex), (layer, self.centre)):
             u = share * np.arccos(-(self.length - self.centre) / semi_axis)
             z = self.centre - semi_axis * np.cos(u)
@@ -300,7 +302,9 @@ class Anatomy:
         curves = []
         for outside in (self._outside_endo, self._outside_epi):
 
-            def last_inside(start, directions, outside=outside):
+            def last_inside(
+                start: np.ndarray, directions: np.ndarray, outside: Callable = outside
+            ) -> np.ndarray:
                 """The points (n, 2) where rays from `start` leave the surface, by bisection."""
                 low, high = np.zeros((len(directions), 1)), np.full((len(directions), 1), 1.0)
                 for _ in range(50):

@@ -58,7 +58,7 @@ class Scanner:
     contrast: float = 2.3  # grey = level^contrast, level linear in dB
     smoothing: float = 0.35e-3  # standard deviation of the speckle filter [m]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         acq = self.acquisition
         limits = {
             "frame_rate": (1, 1000, "Hz"),
@@ -118,7 +118,7 @@ class Console:
         self.sector = (np.abs(np.arctan2(xx, zz)) <= edge) & (r >= acq.r_min) & (r <= scanner.depth)
         self._convert = ScanConverter(acq, self.z, self.x)
 
-    def _haze(self, operator, rng) -> np.ndarray:
+    def _haze(self, operator: SectorOperator, rng: np.random.Generator) -> np.ndarray:
         """Echoes (depth, line) that stand still: loud at the probe, in patches."""
         acq, level = operator.acq, self.scanner.haze
         if level == -np.inf:

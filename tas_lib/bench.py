@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import cycle, islice
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pymust
@@ -22,7 +23,9 @@ from tas_lib.simulator.exact import band, beamform, echo_spectra
 from tas_lib.simulator.reference import parameters
 
 
-def scatterers(acq: Acquisition, count: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+def scatterers(
+    acq: Acquisition, count: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x, z [m] and normal coefficients (count,) of points, uniform over the sector."""
     rng = np.random.default_rng(seed)
     r = np.sqrt(rng.uniform(acq.r_min**2, acq.r_max**2, count))
@@ -31,7 +34,12 @@ def scatterers(acq: Acquisition, count: int, seed: int = 0) -> tuple[np.ndarray,
 
 
 def exact_image(
-    acq: Acquisition, x, z, rc, floor_db: float = -60.0, progress: bool = False
+    acq: Acquisition,
+    x: np.ndarray,
+    z: np.ndarray,
+    rc: np.ndarray,
+    floor_db: float = -60.0,
+    progress: bool = False,
 ) -> np.ndarray:
     """I/Q (depth, line) of the exact model, frequency by frequency; a minute for 20,000 points.
 
@@ -142,7 +150,7 @@ def fastsimus_seconds_per_frame(
         points = jax.numpy.asarray(np.stack([x, z], -1))
         plan = simus_precompute(points, rc, fire[0], probe)
 
-        def echoes(points, rc, delays, plan=plan):
+        def echoes(points: Any, rc: Any, delays: Any, plan: Any = plan) -> Any:
             return simus_compute(points, rc, delays, plan, probe).rf
 
         all_shots = jax.jit(jax.vmap(echoes, (None, None, 0)))

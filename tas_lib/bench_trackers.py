@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
@@ -73,7 +74,9 @@ def matrix_rate(seconds: float = 1.0) -> float:
     return 2 * MATRIX**3 / best / 1e9
 
 
-def bench_trackers(lengths: tuple[int, ...] = (24, 64), progress=lambda text: None) -> dict:
+def bench_trackers(
+    lengths: tuple[int, ...] = (24, 64), progress: Callable[[str], None] = lambda text: None
+) -> dict:
     """`bench_one` of every tracker, preset and film length, the machine and its matrix rate.
 
     floor_ms_per_frame: what the counted operations (convolutions, matrix products, attention) take

@@ -78,8 +78,8 @@ def by_patient(
         spread = max(squares - total**2 / n, 0) / (n - 1)
         return np.array([total / n, spread**0.5, absolute / n])
 
-    ends = interval(sums, numbers, seed)
-    ends = np.broadcast_to(np.reshape(ends, (2, -1)), (2, 3))  # one patient has no interval
+    found = interval(sums, numbers, seed)
+    ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, 3))  # one patient has no interval
     return {
         name: Estimate(*map(float, three))
         for name, *three in zip(("bias", "sd", "absolute"), numbers(sums), *ends, strict=True)

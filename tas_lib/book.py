@@ -7,6 +7,7 @@ import base64
 from collections.abc import Callable
 from html import escape
 from io import BytesIO
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -76,7 +77,7 @@ def themed(draw: Callable[[], Figure], alt: str, *, kind: str = "svg", dpi: int 
     for theme, style in THEMES.items():
         with plt.rc_context(style):
             figure, buffer = draw(), BytesIO()
-            options = {"pil_kwargs": {"quality": 90}} if kind == "webp" else {}
+            options: Any = {"pil_kwargs": {"quality": 90}} if kind == "webp" else {}
             if kind == "svg":
                 options["metadata"] = {"Date": None}
             figure.savefig(

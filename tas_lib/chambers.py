@@ -54,7 +54,9 @@ def tissue(anatomy: Anatomy, points: np.ndarray) -> np.ndarray:
     return label
 
 
-def _distance(points, radius, degrees, height, across, along) -> np.ndarray:
+def _distance(
+    points: np.ndarray, radius: float, degrees: float, height: float, across: float, along: float
+) -> np.ndarray:
     """Distance (n,) [m] outside an ellipsoid of revolution centred at (radius, degrees, height)."""
     angle = np.radians(degrees)
     x, y, z = (points - [radius * np.cos(angle), radius * np.sin(angle), height]).T

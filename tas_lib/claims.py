@@ -46,7 +46,8 @@ STEPS = {  # rows of Table II -> networks of the ablation
     "+ continuous visibility": "cotracker+bidirectional+continuous_visibility",
     "+ mesh embedding: TAS-Net": "tasnet",
 }
-RULES: dict[str, Callable[[Evidence], Sequence[Quantity] | str]] = {}
+Findings = Sequence[Quantity] | str  # or why there are none
+RULES: dict[str, Callable[[Evidence], Findings]] = {}
 
 
 def _rule(of: Callable) -> Callable:
@@ -70,25 +71,25 @@ def _by_strategy(e: Evidence, column: str) -> pd.DataFrame:
 
 
 @_rule
-def c01(e: Evidence):
+def c01(e: Evidence) -> Findings:
     mae = _by_strategy(e, "mae")
     return [below(mae, strategy, "S1 at its best", "MAE: ") for strategy in ("S2", "S3")]
 
 
 @_rule
-def c02(e: Evidence):
+def c02(e: Evidence) -> Findings:
     mae = _by_strategy(e, "mae")
     return [below(mae, "S3", other, "MAE: ") for other in ("S1 at its best", "S2")]
 
 
 @_rule
-def c03(e: Evidence):
+def c03(e: Evidence) -> Findings:
     spread = _by_strategy(e, "spread")
     return [below(spread, "S1 at its best", other, "spread: ") for other in ("S2", "S3")]
 
 
 @_rule
-def c04(e: Evidence):
+def c04(e: Evidence) -> Findings:
     stages = {
         cohort: e.table1(cohort).T.groupby(lambda title: title[:2]).mean().T
         for cohort in ("sshf", "hunt")
@@ -98,12 +99,12 @@ def c04(e: Evidence):
 
 
 @_rule
-def c05(e: Evidence):
+def c05(e: Evidence) -> Findings:
     return [below(e.table1("hunt"), "D0 S1", "D0 S2", "HUNT: ")]
 
 
 @_rule
-def c06(e: Evidence):
+def c06(e: Evidence) -> Findings:
     table, error = e.table1("hunt"), _motion(e)
     return [
         below(table, "D1 S1>S1", "D1 S2>S2", "HUNT: "),
@@ -113,13 +114,13 @@ def c06(e: Evidence):
 
 
 @_rule
-def c07(e: Evidence):
+def c07(e: Evidence) -> Findings:
     table, best = e.table1("sshf", "hunt"), "D2 S1>S2>S3"
     return [below(table, best, other) for other in table if other != best]
 
 
 @_rule
-def c08(e: Evidence):
+def c08(e: Evidence) -> Findings:
     error = _motion(e)
     found = []
     for later in (chain for chain in error if "-" in chain):
@@ -138,12 +139,12 @@ def _motion(e: Evidence) -> pd.DataFrame:
 
 
 @_rule
-def c09(e: Evidence):
+def c09(e: Evidence) -> Findings:
     return _steps(e, "mte", list(STEPS))
 
 
 @_rule
-def c10(e: Evidence):
+def c10(e: Evidence) -> Findings:
     return _steps(e, "gls_error", list(STEPS)[1:])
 
 
@@ -153,7 +154,7 @@ def _steps(e: Evidence, column: str, names: list[str]) -> list[Quantity]:
 
 
 @_rule
-def c11(e: Evidence):
+def c11(e: Evidence) -> Findings:
     base, windows, visible, mesh = people(e.ablation(), "folded")[list(STEPS.values())].to_numpy().T
     gain = mesh - visible
     return [
@@ -164,14 +165,14 @@ def c11(e: Evidence):
 
 
 @_rule
-def c12(e: Evidence):
+def c12(e: Evidence) -> Findings:
     folded = people(e.ablation(), "folded")
     fewer = estimate(FAR_MORE * folded["tasnet"] - folded["myotracker"])
     return [Quantity(f"folded films, %: {FAR_MORE:g} x TAS-Net's less MyoTracker's", fewer)]
 
 
 @_rule
-def c13(e: Evidence):
+def c13(e: Evidence) -> Findings:
     rows, found = e.comparison(*COHORTS), []
     if "burman/tasnet" not in set(rows.tracker):
         return NO_OTHER_DATA
@@ -182,7 +183,7 @@ def c13(e: Evidence):
 
 
 @_rule
-def c14(e: Evidence):
+def c14(e: Evidence) -> Findings:
     mte = people(e.comparison(*COHORTS), "mte")
     if "burman/tasnet" not in mte:
         return NO_OTHER_DATA
@@ -194,7 +195,7 @@ def c14(e: Evidence):
 
 
 @_rule
-def c15(e: Evidence):
+def c15(e: Evidence) -> Findings:
     rows, labelled = e.comparison(*COHORTS), "labels/echotracker"
     if labelled not in set(rows.tracker):
         return "no network here has learnt labels of speckle tracking"
@@ -206,7 +207,7 @@ def c15(e: Evidence):
 
 
 @_rule
-def c16(e: Evidence):
+def c16(e: Evidence) -> Findings:
     found = []
     for reference, between in (
         ("HUNT-A reference", "HUNT-A agreement"),
@@ -220,13 +221,13 @@ def c16(e: Evidence):
 
 
 @_rule
-def c17(e: Evidence):
+def c17(e: Evidence) -> Findings:
     ours, theirs = (absolute(e.pairs(DESIGNS["HUNT-A agreement"], t)) for t in (TASNET, REFERENCE))
     return [Quantity("between observers, |GLS|: TAS-Net over speckle", ratio(ours, theirs), 1.0)]
 
 
 @_rule
-def c18(e: Evidence):
+def c18(e: Evidence) -> Findings:
     found = []
     for tracker in (REFERENCE, TASNET):
         one, two = (
@@ -238,7 +239,7 @@ def c18(e: Evidence):
 
 
 @_rule
-def c19(e: Evidence):
+def c19(e: Evidence) -> Findings:
     ours, theirs = (
         e.pairs(DESIGNS["HUNT-A agreement"], tracker, regional=True)
         for tracker in (TASNET, REFERENCE)
@@ -255,7 +256,7 @@ def c19(e: Evidence):
 
 
 @_rule
-def c20(e: Evidence):
+def c20(e: Evidence) -> Findings:
     rows = e.comparison(*COHORTS)
     views = people(rows[rows.tracker == TASNET], "mte", "view")
     others = views[[view for view in VIEWS if view != "A3C"]].mean(axis=1)
@@ -263,7 +264,7 @@ def c20(e: Evidence):
 
 
 @_rule
-def c21(e: Evidence):
+def c21(e: Evidence) -> Findings:
     paired = pd.concat(
         [e.pairs(DESIGNS[f"{which} reference"], TASNET) for which in ("SSHF+HUNT", "HUNT-A")]
     )
@@ -283,7 +284,7 @@ def c21(e: Evidence):
 
 
 @_rule
-def c22(e: Evidence):
+def c22(e: Evidence) -> Findings:
     bench = e.rows("bench_trackers")
     bench = bench[bench.frames == bench.frames.max()].set_index(["preset", "tracker"]).ms_per_frame
     speeds = bench["paper"]
@@ -302,7 +303,7 @@ def _exact(value: float) -> Estimate:
 
 
 @_rule
-def c23(e: Evidence):
+def c23(e: Evidence) -> Findings:
     mte = people(errors(e.rows("starts")), "mte")
     return [
         below(mte, "echotracker", "echotracker@es"),
@@ -311,6 +312,6 @@ def c23(e: Evidence):
 
 
 @_rule
-def c24(e: Evidence):
+def c24(e: Evidence) -> Findings:
     mean = people(e.rows("strategies"), "mean", "strategy")
     return [below(mean, TEMPLATE, "S1 p=0.5", "mean correlation: ")]

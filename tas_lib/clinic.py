@@ -11,9 +11,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from tas_lib import __version__, recording
@@ -51,7 +53,7 @@ class Pose:
     lateral: float = 0.0  # shift of the heart to the right [m]
     elevation: float = 0.0  # and out of the plane [m]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.view not in VIEWS:
             remedy = f"choose one of {', '.join(VIEWS)}"
             raise InputError("pose", "view", f"{self.view!r} is unknown", remedy)
@@ -88,7 +90,7 @@ class Pose:
         """Image coordinates (..., 3) -> heart coordinates (..., 3) [m]."""
         return (points - self.apex) @ self.axes
 
-    def in_plane(self, flat: np.ndarray) -> np.ndarray:
+    def in_plane(self, flat: ArrayLike) -> np.ndarray:
         """Points (..., 2) [x, z] of the image plane in heart coordinates (..., 3)."""
         return self.to_heart(np.insert(np.asarray(flat, float), 1, 0.0, axis=-1))
 
@@ -117,7 +119,7 @@ def image(
     es = round(heart.es * scanner.frame_rate)
     last = es if half else int(heart.cycle.rr[0] * scanner.frame_rate + 1e-6)
     time = np.arange(last + 1) / scanner.frame_rate
-    shared = {"tissue": tissue, "operator": operator, "progress": progress}
+    shared: Any = {"tissue": tissue, "operator": operator, "progress": progress}
     scan = Scan(heart, pose, scanner, seed, end=time[-1], **shared)
     acq = scanner.acquisition
     frames = in_order(lambda k: scan.picture(k, time[k]), range(len(time)), workers)
@@ -150,7 +152,7 @@ def image(
     return recording.validate(with_truth(out, scan.path(time)))
 
 
-def _describe(thing) -> str:
+def _describe(thing: Any) -> str:
     """All fields of a dataclass as JSON text."""
     return json.dumps(dataclasses.asdict(thing), default=lambda value: np.asarray(value).tolist())
 

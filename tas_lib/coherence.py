@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy.ndimage import map_coordinates
 
 from tas_lib.mesh import extend, interpolate, locate
@@ -38,16 +39,16 @@ class WallMap:
             fade = np.clip(1 - np.abs(uv - on_wall), 0, 1).prod(1)
             self._frames.append((near, on_wall, fade))
 
-    def spread(self, values) -> np.ndarray:
+    def spread(self, values: ArrayLike) -> np.ndarray:
         """Node values (time, l, r), or one number, as a map (time, z, x) float32 in [0, 1].
 
         Bilinear inside the wall (the paper's interpolation); outside, the value at the boundary
         falls linearly to 0 over the ramp.
         """
-        values = np.clip(values, 0, 1)
+        shown = np.clip(values, 0, 1)
         out = np.zeros(self._shape, np.float32)
         for t, (pixels, uv, fade) in enumerate(self._frames):
-            level = values if np.ndim(values) == 0 else interpolate(values[t], uv)
+            level = shown if np.ndim(shown) == 0 else interpolate(shown[t], uv)
             out[t].reshape(-1)[pixels] = level * fade
         return out
 

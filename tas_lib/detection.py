@@ -27,7 +27,8 @@ def roc(strain: np.ndarray, akinetic: np.ndarray) -> tuple[np.ndarray, np.ndarra
     order = np.argsort(-strain, kind="stable")
     last = np.append(np.diff(strain[order]) != 0, True)  # equal strains are called together
     called = np.cumsum(np.stack([~akinetic, akinetic])[:, order], axis=1)[:, last]
-    return tuple(np.insert(kind / kind[-1], 0, 0.0) for kind in called)
+    false, true = (np.insert(kind / kind[-1], 0, 0.0) for kind in called)
+    return false, true
 
 
 def area(strain: np.ndarray, akinetic: np.ndarray, patient: np.ndarray) -> Estimate:

@@ -7,7 +7,7 @@ pixel centres. Frame numbers count every frame of the file, repeated ones includ
 import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,12 @@ import xarray as xr
 from tas_lib.errors import InputError
 from tas_lib.recording import replacing
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 COORDINATES = "pixels (column, row) of the full file frame, 0-based, integer = pixel centre"
+Drawn = TypeVar("Drawn", bound=Any)  # a Drawing with `source` and `span`
+Made = TypeVar("Made", bound="DataclassInstance")
 MAX_REPEATS = 2  # frames at the end of a clip that its reader may drop as repetitions
 
 
@@ -79,7 +84,7 @@ def read(path: str | Path, *formats: str) -> tuple[str, dict[str, Any]]:
     return found, data
 
 
-def build(cls: type, data: object, where: str | Path, parent: str = ""):
+def build(cls: type[Made], data: object, where: str | Path, parent: str = "") -> Made:
     """A `cls` from a JSON object, each field of the declared type; arrays are points (n, 2).
 
     `clip` becomes a `Clip`; values that are no JSON any more pass. Raises InputError.
@@ -87,7 +92,7 @@ def build(cls: type, data: object, where: str | Path, parent: str = ""):
     if not isinstance(data, dict):
         raise InputError(where, parent, "is missing or no object", "state its fields in braces")
     prefix = f"{parent}." if parent else ""
-    values = {}
+    values: dict[str, Any] = {}
     for field in fields(cls):
         name, kind = prefix + field.name, field.type
         if kind is Clip:
@@ -152,7 +157,7 @@ def check_points(points: np.ndarray, clip: Clip, where: str, field: str) -> None
         raise InputError(where, field, problem, "give points as [column, row]")
 
 
-def for_clip(drawing, recording: xr.Dataset):
+def for_clip(drawing: Drawn, recording: xr.Dataset) -> Drawn:
     """Return a drawing with `source` and `span` if it was made on the recording's file.
 
     Compares the SOP Instance UID where both state one, else the file's name; then whether the
@@ -190,9 +195,9 @@ def for_clip(drawing, recording: xr.Dataset):
     return drawing
 
 
-def by_clip(drawings: list, recordings: list[xr.Dataset]) -> list:
+def by_clip(drawings: list[Drawn], recordings: list[xr.Dataset]) -> list[Drawn | None]:
     """Of each recording the drawing that was made on it, or None. Raises InputError."""
-    found = [None] * len(recordings)
+    found: list[Any] = [None] * len(recordings)
     for drawing in drawings:
         faults = [_fault(drawing, recording) for recording in recordings]
         if len(faults) == 1 and faults[0]:
@@ -208,7 +213,7 @@ def by_clip(drawings: list, recordings: list[xr.Dataset]) -> list:
     return found
 
 
-def _fault(drawing, recording: xr.Dataset) -> InputError | None:
+def _fault(drawing: Any, recording: xr.Dataset) -> InputError | None:
     try:
         for_clip(drawing, recording)
     except InputError as error:

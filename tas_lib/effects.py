@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,7 +16,7 @@ from tas_lib.parallel import in_order
 from tas_lib.simulator import SectorOperator
 
 RIB = Shadow(angle=np.deg2rad(30.0), width=np.deg2rad(10.0))
-OFF = {
+OFF: dict[str, Any] = {
     "haze": -np.inf,
     "reverberation": -np.inf,
     "noise": -np.inf,

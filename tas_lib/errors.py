@@ -8,5 +8,5 @@ class InputError(ValueError):
         self.where, self.field, self.problem, self.remedy = str(where), field, problem, remedy
         super().__init__(f"{where}: {field}: {problem}; {remedy}")
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
         return InputError, (self.where, self.field, self.problem, self.remedy)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ class Evidence:
     """
 
     def __init__(self, folder: str | Path):
-        self.folder, self.made = Path(folder), {}
+        self.folder, self.made = Path(folder), dict[str, Any]()
         self.rows, self.strains = cache(self._rows), cache(self._strains)  # by name, by cohort
 
     def _rows(self, name: str) -> pd.DataFrame:

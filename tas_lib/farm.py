@@ -11,12 +11,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tas_lib.errors import InputError
 from tas_lib.parallel import cores
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 AHEAD = 2  # items a process that are sent out before they are needed
 PATIENCE = "20s"  # until a scheduler answers
 # Of a process. Dask's own also makes the C library give every large array back to the system at
@@ -52,9 +53,9 @@ def each(
     from dask.distributed import KilledWorker, as_completed
 
     with _client(workers, scheduler) as client:
-        of = {}
+        of: dict[Any, Item] = {}
 
-        def sent():
+        def sent() -> Iterator[Any]:
             there = max(1, sum(client.nthreads().values()))
             for item in islice(waiting, max(0, AHEAD * there - len(of))):
                 future = client.submit(_by_itself, function, item, pure=False)
@@ -88,7 +89,7 @@ def _by_itself(function: Callable[[Item], Result], item: Item) -> Result | Input
 
 
 @contextmanager
-def _environment_kept():
+def _environment_kept() -> Iterator[None]:
     """What Dask sets for its processes (one thread each) also stays here otherwise."""
     before = os.environ.copy()
     try:
@@ -99,7 +100,7 @@ def _environment_kept():
 
 
 @contextmanager
-def _client(workers: int, scheduler: str | None):
+def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
     """A client of the scheduler, or of processes that are started for it."""
     import dask
     from dask.distributed import Client, LocalCluster

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import Colormap
 
 from tas_lib.bland_altman import LIMIT
 from tas_lib.mesh import centreline
@@ -20,7 +23,7 @@ def extent(recording: xr.Dataset) -> tuple[float, float, float, float]:
     return x[0] - dx, x[-1] + dx, z[-1] + dz, z[0] - dz
 
 
-def show_frame(ax: Axes, recording: xr.Dataset, t: int, *, mesh: bool = False):
+def show_frame(ax: Axes, recording: xr.Dataset, t: int, *, mesh: bool = False) -> None:
     """One B-mode frame in millimetres, brightened, its mesh on top if asked."""
     image = np.clip(BRIGHTEN * recording.bmode.values[t], 0, 1)
     image = np.where(recording.sector.values, image, np.nan)
@@ -31,7 +34,7 @@ def show_frame(ax: Axes, recording: xr.Dataset, t: int, *, mesh: bool = False):
     ax.spines[:].set_visible(False)
 
 
-def draw_mesh(ax: Axes, mesh: np.ndarray):
+def draw_mesh(ax: Axes, mesh: np.ndarray) -> None:
     """Walls and centreline of one frame's mesh (l, r, 2) [m], over an image in millimetres."""
     lines = [mesh[:, 0], mesh[:, -1]]
     ax.add_collection(LineCollection([1e3 * line for line in lines], colors="#ffb000", lw=1.2))
@@ -45,7 +48,7 @@ def middle(values: xr.DataArray) -> xr.DataArray:
     return values.isel(radial=[last // 2, (last + 1) // 2]).mean("radial")
 
 
-def draw_agreement(ax: Axes, first: np.ndarray, second: np.ndarray, **style: object):
+def draw_agreement(ax: Axes, first: np.ndarray, second: np.ndarray, **style: Any) -> None:
     """Bland and Altman's plot of pairs (n,): differences over means, bias and limits of agreement.
 
     style: of the dots, as `Axes.scatter` takes it; lines are of the same colour.
@@ -57,7 +60,7 @@ def draw_agreement(ax: Axes, first: np.ndarray, second: np.ndarray, **style: obj
         ax.axhline(apart.mean() + times * apart.std(ddof=1), color=colour, ls=line, lw=1)
 
 
-def draw_curves(ax: Axes, correlation: xr.DataArray, es: int, cmap):
+def draw_curves(ax: Axes, correlation: xr.DataArray, es: int, cmap: Colormap) -> None:
     """Correlation with ES (time, longitudinal, radial) of the centreline points over time [ms].
 
     One thin line a point, coloured from the image-left base over the apex to the right base.

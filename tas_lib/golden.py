@@ -10,6 +10,7 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ def compare(path: str | Path) -> dict[str, tuple[float, float]]:
     arrays = _read(path)
     try:
         network, detailed = _network(path, arrays)
-        out = {}
+        out: dict[str, tuple[float, float]] = {}
         for case in ("case_a", "case_b"):
             there = f"{case}/"
             one = {k.removeprefix(there): v for k, v in arrays.items() if k.startswith(there)}
@@ -76,7 +77,7 @@ def _sizes(state: dict[str, Tensor], meta: dict) -> Sizes:
     """Sizes from the shapes of weights and from the original's arguments."""
     stem, in_channels = state["fnet.conv1.weight"].shape[:2]
     given = meta["constructor"]
-    return Sizes(
+    sizes: list[Any] = [
         in_channels,
         stem,
         tuple(len(state[f"fnet.layer{k}.0.conv1.bias"]) for k in (1, 2, 3, 4)),
@@ -86,7 +87,8 @@ def _sizes(state: dict[str, Tensor], meta: dict) -> Sizes:
         meta["corr_levels"],
         meta["corr_radius"],
         meta["iters"],
-    )
+    ]
+    return Sizes(*sizes)
 
 
 def recipe(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -144,7 +146,9 @@ def _compare(network: CoTracker, arrays: dict[str, np.ndarray], detailed: bool) 
     return gaps
 
 
-def _add_steps(gaps: _Gaps, network: CoTracker, golden, maps: Tensor, windows: list) -> None:
+def _add_steps(
+    gaps: _Gaps, network: CoTracker, golden: dict[str, Tensor], maps: Tensor, windows: list
+) -> None:
     """The encoder, the embeddings, and single iterations given their inputs."""
     size = maps.shape[-2:]
     gaps.add("features of frame 0", maps[0], golden["fmap_frame0"], STEP)
@@ -166,7 +170,9 @@ def _add_steps(gaps: _Gaps, network: CoTracker, golden, maps: Tensor, windows: l
         gaps.add("updates", update.transpose(0, 1), step["delta"], STEP)
 
 
-def _add_training(gaps: _Gaps, network: CoTracker, golden, windows: list, names: list) -> None:
+def _add_training(
+    gaps: _Gaps, network: CoTracker, golden: dict[str, Tensor], windows: list, names: list
+) -> None:
     """Both losses, and the length of the gradient of every weight, relative to the golden ones."""
     order = golden["sort_inds"]
     truth = [golden[f"loss/{k}"][:, order] for k in ("gt_traj", "gt_vis", "valid")]

@@ -18,10 +18,12 @@ Stoylen 2019) and the Copenhagen City Heart Study (time intervals); [C] our choi
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tas_lib.anatomy import VIEWS, WALLS, Anatomy, Material, dot, knots, positive, table
+from tas_lib.anatomy import VIEWS, WALLS, Anatomy, Material, Table, dot, knots, positive, table
 from tas_lib.chambers import tissue
 from tas_lib.errors import InputError
 
@@ -30,7 +32,7 @@ LIFT_SHARE = 0.7  # of the lift that is descent of all but the apex [C]
 BLOCK = 1 << 14  # points at a time: what a processor's cache holds
 
 
-def _wave(t: np.ndarray, start: np.ndarray, duration: np.ndarray) -> np.ndarray:
+def _wave(t: float, start: np.ndarray | float, duration: np.ndarray | float) -> Any:
     """0 before start, 1 after the duration; fastest after a third of it; velocity continuous."""
     x = np.clip((t - start) / duration, 0, 1)
     return x * x * (6 + x * (3 * x - 8))
@@ -49,7 +51,7 @@ class Cycle:
     kick_share: float = 0.30  # of the strain recovered by it; 0: no atrial contraction
     ivc_share: float = 0.03  # of the strain reached by the end of isovolumic contraction
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positive("cycle", self, "ivct", "lvet", "ivrt", "early", "kick")
         least = self.es + self.ivrt + 0.1
         if not self.rr or not np.isfinite(self.rr).all() or min(self.rr) < least:
@@ -72,7 +74,7 @@ class Cycle:
         k = int(np.searchsorted(ends, t, side="right"))
         return t - (ends[k - 1] if k else 0.0), self.rr[k]
 
-    def contraction(self, t: float, delay: np.ndarray = 0.0) -> np.ndarray:
+    def contraction(self, t: float, delay: np.ndarray | float = 0.0) -> np.ndarray:
         """Share of the systolic strain there is at t, delay later; from 0 to 1 and back.
 
         Early and atrial filling fuse where the beat leaves no diastasis between them.
@@ -109,10 +111,10 @@ class Motion:
     One strain everywhere results from circumferential = -0.5, cap = -1, lift = 0 and no rotation.
     """
 
-    amplitude: np.ndarray = -0.21  # axial strain eps_l of systole
-    before: np.ndarray = 0.0  # added to it early in systole (dyssynchrony)
-    after: np.ndarray = 0.0  # added to it after ejection (post-systolic shortening)
-    delay: np.ndarray = 0.0  # of a segment's systole and early relaxation [s]
+    amplitude: Table = -0.21  # axial strain eps_l of systole
+    before: Table = 0.0  # added to it early in systole (dyssynchrony)
+    after: Table = 0.0  # added to it after ejection (post-systolic shortening)
+    delay: Table = 0.0  # of a segment's systole and early relaxation [s]
     circumferential: float = 1.6  # 1 + eps_c = (1 + eps_l) to this power
     cap: float = 1.5  # the cap's axial stretch is (1 + apical eps_l)^-cap [C]
     lift: float = 0.35  # of the apex against the wall, fraction of length * -eps_l [C]
@@ -122,7 +124,7 @@ class Motion:
     breathing: tuple[float, float, float] = (0.0, 0.0, 0.0)  # largest drift of everything [m]
     breathing_period: float = 4.0  # [s]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         table("motion", self, "amplitude", "before", "after", "delay")
         positive("motion", self, "breathing_period")
         single = "circumferential", "cap", "lift", "rotation_base", "rotation_apex"
@@ -144,7 +146,7 @@ class Heart:
     pathology: str = "healthy"
     drawn: dict = field(default_factory=dict)  # what `random_heart` aimed at
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         late = self.cycle.es + self.cycle.ivrt + self.motion.delay.max() + 0.05
         if min(self.cycle.rr) < late:
             problem = f"up to {self.motion.delay.max()} s leaves no time to relax"
@@ -176,7 +178,9 @@ class Heart:
         """`chambers.tissue`: labels (n,) uint8 of points (n, 3) [m] at end-diastole."""
         return tissue(self.anatomy, points)
 
-    def outline(self, origin, right, down, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    def outline(
+        self, origin: np.ndarray, right: np.ndarray, down: np.ndarray, count: int = 200
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`Anatomy.outline`: endo- and epicardium (count, 2) [m] in a plane at end-diastole."""
         return self.anatomy.outline(origin, right, down, count)
 
@@ -218,11 +222,13 @@ class Heart:
         """Where points (n, 3) [m], named at end-diastole (or `at`), are at time t [s]: (n, 3)."""
         if not np.isfinite(t):
             raise InputError("heart", "t", f"is {t}", "give a finite time in seconds")
-        ready = isinstance(points, Material)
-        moved = np.empty((len(points.radius if ready else points), 3))
+        moved = np.empty((len(points.radius if isinstance(points, Material) else points), 3))
         for start in range(0, len(moved), BLOCK):
             part = slice(start, start + BLOCK)
-            k = Material(*(a[..., part] for a in points)) if ready else self.at(points[part])
+            if isinstance(points, Material):
+                k = Material(*(a[..., part] for a in points))
+            else:
+                k = self.at(points[part])
             z, r, phi, _, _ = self._deform(k, t)
             r = k.radius + k.share * (r - k.nearest_radius)
             c, s = np.cos(k.share * phi), np.sin(k.share * phi)
@@ -254,7 +260,7 @@ class Heart:
         line = self.move(self.anatomy.view_lines[view], t)
         return np.linalg.norm(np.diff(line, axis=0), axis=1).reshape(6, -1).sum(axis=1)
 
-    def segmental(self, view: str, t: np.ndarray) -> np.ndarray:
+    def segmental(self, view: str, t: ArrayLike) -> np.ndarray:
         """Strain of the six mid-wall segments, image-left base to image-right base: t.shape + (6,).
 
         Of the material line in three dimensions, cut into equal thirds of either wall at
@@ -264,7 +270,7 @@ class Heart:
         strain = [self._steps(view, at) / rest - 1 for at in times.ravel()]
         return np.reshape(strain, (*times.shape, 6))
 
-    def gls(self, view: str, t: np.ndarray) -> np.ndarray:
+    def gls(self, view: str, t: ArrayLike) -> np.ndarray:
         """Global longitudinal strain t.shape of the whole mid-wall line of a view, in 3-D."""
         times, rest = np.asarray(t, np.float64), self._steps(view, 0.0).sum()
         strain = [self._steps(view, at).sum() / rest - 1 for at in times.ravel()]

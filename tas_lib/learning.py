@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ def learn(
         net, budget = begin_from(net, init), replace(budget, matching=0)
     learning, judging = split(data)
     few = np.linspace(0, len(judging) - 1, min(budget.validation, len(judging))).astype(int)
-    about = {
+    about: dict[str, Any] = {
         "command": command,
         "tracker": tracker,
         "preset": preset,
@@ -66,17 +67,17 @@ def learn(
         best = finished(net, folder, budget, seed, about)
         if best is not None:
             return best
-        learning, judging = (
+        seen, judges = (
             [
                 load(path, PIXEL, ROOM)
                 for path in tqdm(paths, "read", leave=False, disable=not progress)
             ]
             for paths in (learning, [judging[k] for k in few])
         )
-        for seq in (*learning, *judging):
+        for seq in (*seen, *judges):
             _check(seq, net.least[1])
         net = net.to(place)
-        return train(net, learning, judging, folder, budget, seed, about=about, progress=progress)
+        return train(net, seen, judges, folder, budget, seed, about=about, progress=progress)
 
 
 def check_device(device: str) -> None:
@@ -124,7 +125,7 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
         problem = "are of CAMUS and of TED without numbers: one person may be on both sides"
         raise InputError(data, "patients", problem, "put ted2camus.csv beside TED's patients")
     kept = set(range(0, len(patients), FOLD))
-    return tuple(
+    learning, judging = (
         [
             data / entry["file"]
             for k, group in enumerate(patients)
@@ -133,6 +134,7 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
         ]
         for judges in (False, True)
     )
+    return learning, judging
 
 
 def named(data: str | Path) -> dict:

@@ -6,6 +6,7 @@ The epicardium is where both together have half, cut at the outer corners of the
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import shapely
@@ -73,7 +74,7 @@ def with_mesh(
     frames = recording["frame"].values if "frame" in recording.coords else None
     mesh = mesh_from_masks(labels, z, x, n_longitudinal, n_radial, where=where, frames=frames)
     meshed = recording.drop_dims(MESH_DIMS[1:], errors="ignore").assign(mesh=(MESH_DIMS, mesh))
-    nodes = {
+    nodes: Any = {
         "longitudinal": np.linspace(0, 1, n_longitudinal),
         "radial": np.linspace(0, 1, n_radial),
     }
@@ -81,7 +82,13 @@ def with_mesh(
 
 
 def walls_from_mask(
-    labels: np.ndarray, z: np.ndarray, x: np.ndarray, *, cavity=1, myocardium=2, where="mask"
+    labels: np.ndarray,
+    z: np.ndarray,
+    x: np.ndarray,
+    *,
+    cavity: int = 1,
+    myocardium: int = 2,
+    where: str = "mask",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Endo- and epicardium, (points, 2) [x, z] m each, of one label image (z, x); z, x [m] uniform.
 
@@ -112,7 +119,8 @@ def walls_from_mask(
     blood, heart = (ndimage.gaussian_filter(share, width / step[::-1]) for share in sharp)
 
     def outline(share: np.ndarray, level: float) -> np.ndarray:
-        return (x[0], z[0]) + step * (max(contour_generator(z=share).lines(level), key=len) - PAD)
+        lines: Any = contour_generator(z=share).lines(level)
+        return (x[0], z[0]) + step * (max(lines, key=len) - PAD)
 
     edge, hull = (shapely.LineString(outline(*o)) for o in ((2 * blood - heart, 0), (heart, 0.5)))
     touching = edge.intersection(shapely.Polygon(hull.coords))

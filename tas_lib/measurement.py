@@ -81,7 +81,7 @@ class Measurement:
 
     def _reported(self, curves: np.ndarray, es: int) -> np.ndarray:
         found = peaks(curves, es, int(self.film.attrs["ed_frame"]))
-        late = (found.peak, 100 * found.post_systolic_index + 0.0)  # no -0
+        late = [found.peak, 100 * found.post_systolic_index + 0.0]  # no -0
         if not whole_beat(self.film):
             late = 2 * [np.full(curves.shape[1], np.nan)]
         return np.stack([found.end_systolic, found.peak_systolic, *late], axis=-1)
@@ -174,7 +174,8 @@ def _readings(
 
 def _inside(beat: xr.Dataset, mesh: np.ndarray) -> np.ndarray:
     """A mesh, whatever of it lies beyond the image moved to its edge."""
-    return mesh.clip(*([beat[axis].values[k] for axis in "xz"] for k in (0, -1)))
+    low, high = ([beat[axis].values[k] for axis in "xz"] for k in (0, -1))
+    return mesh.clip(low, high)
 
 
 def _quality(film: xr.Dataset, known: xr.Dataset, frame: int, tracker: Tracker) -> pd.DataFrame:

@@ -77,8 +77,8 @@ def drawn_mesh(
 
     Raises InputError where it would fold.
     """
-    walls = (to_metres(wall, recording) for wall in (contour.endo, contour.epi))
-    return mesh_from_walls(*walls, n_longitudinal, n_radial, where=where)
+    endo, epi = (to_metres(wall, recording) for wall in (contour.endo, contour.epi))
+    return mesh_from_walls(endo, epi, n_longitudinal, n_radial, where=where)
 
 
 def mesh_from_walls(

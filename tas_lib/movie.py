@@ -52,16 +52,17 @@ def wall(ds: xr.Dataset) -> xr.DataArray | None:
 
 def _images(ds: xr.Dataset, path: Path, draw_mesh: bool) -> list[Image.Image]:
     """One image with square pixels per frame of the recording."""
-    if draw_mesh and wall(ds) is None:
+    nodes = wall(ds) if draw_mesh else None
+    if draw_mesh and nodes is None:
         raise InputError(path, "mesh", "the recording has none", "add one, or set draw_mesh=False")
     x, z = ds["x"].values, ds["z"].values
     pitch = (z[-1] - z[0]) / (z.size - 1)
     size = round((x[-1] - x[0]) / pitch) + 1, z.size
     levels = np.rint(255 * ds["bmode"].values).astype(np.uint8)
     images = [Image.fromarray(frame).resize(size) for frame in levels]
-    if draw_mesh:
+    if nodes is not None:
         images = [image.convert("RGB") for image in images]
-        pixels = (wall(ds).values - (x[0], z[0])) / pitch
+        pixels = (nodes.values - (x[0], z[0])) / pitch
         for image, mesh in zip(images, pixels, strict=True):
             draw = ImageDraw.Draw(image)
             lines = mesh[:, 0], centreline(mesh), mesh[:, -1]

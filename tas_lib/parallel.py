@@ -19,18 +19,21 @@ import torch
 
 from tas_lib.errors import InputError
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def cores() -> int:
     """Cores this process may use: those that it is given, or as many as OMP_NUM_THREADS says."""
-    given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    given = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        given = len(os.sched_getaffinity(0))
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(given, int(asked)) if asked.isdigit() and int(asked) else given
 
 
 @contextmanager
-def one_thread():
+def one_thread() -> Iterator[None]:
     """PyTorch computes on one thread inside, in the calling thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

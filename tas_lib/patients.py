@@ -25,7 +25,7 @@ HEALTHY = {
     "ivrt": (96e-3, 19e-3, 50e-3, 140e-3),
     "twist": (17.3, 2.5, 8, 26),  # [degrees]
 }
-PATHOLOGIES = {
+PATHOLOGIES: dict[str, dict[str, tuple[float, float, float, float]]] = {
     "healthy": {},
     "dilated": {
         "diameter": (62e-3, 4e-3, 54e-3, 70e-3),
@@ -130,8 +130,8 @@ def random_heart(
     if pathology == "infarct":
         territory = territory or str(rng.choice(list(TERRITORIES)))
         scar = np.zeros((3, 6))
-        for level, walls in enumerate(TERRITORIES[territory]):
-            scar[level, list(walls)] = 1
+        for level, reached in enumerate(TERRITORIES[territory]):
+            scar[level, list(reached)] = 1
         beside = np.roll(scar, 1, axis=1) + np.roll(scar, -1, axis=1)
         scar = np.maximum(scar, 0.35 * np.minimum(beside, 1))
         target = (1 - scar) * target + scar * rng.uniform(-0.03, 0.02)

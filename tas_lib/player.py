@@ -13,6 +13,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -86,8 +87,8 @@ def film_player(
     shown = [_film(ds, quantities, height, columns) for ds in films.values()]
     meshes = [mesh for _, _, mesh in shown]
     different = [m for i, m in enumerate(meshes) if m and m not in meshes[:i]]
-    marks = {mark: first.attrs.get(f"{mark.lower()}_frame") for mark in ("ED", "ES")}
-    marks = {mark: int(frame) for mark, frame in marks.items() if frame is not None}
+    stated = {mark: first.attrs.get(f"{mark.lower()}_frame") for mark in ("ED", "ES")}
+    marks = {mark: int(frame) for mark, frame in stated.items() if frame is not None}
     data = {
         "times": times,
         "period": times[-1] + times[-1] / (len(times) - 1),
@@ -100,16 +101,16 @@ def film_player(
             {**film, "mesh": different.index(mesh) if mesh else None} for film, _, mesh in shown
         ],
     }
-    data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     script = files("tas_lib").joinpath("player.js").read_text("utf-8")
-    name = f"films-{sha256(data.encode()).hexdigest()[:8]}-{next(_count)}"
+    name = f"films-{sha256(text.encode()).hexdigest()[:8]}-{next(_count)}"
     widths = [width for _, width, _ in shown]
     return HTML(
         f'<div class="film-player" id="{name}" role="group" aria-label="{escape(alt)}">'
         f"<style>{STYLE}</style>"
         f"{_canvases(films, widths, height, alt)}"
         f"{_controls(films, quantities, marks, len(times), bool(different), show_mesh)}"
-        f'<script type="application/json">{data}</script>'
+        f'<script type="application/json">{text}</script>'
         f'<script>(() => {{\n{script}\nfilmPlayer(document.getElementById("{name}"));\n}})();'
         "</script></div>"
     )
@@ -154,7 +155,9 @@ def _check(films: dict[str, xr.Dataset], quantities: list[str]) -> None:
                 raise InputError("film player", "mesh", "is missing", remedy)
 
 
-def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
+def _film(
+    ds: xr.Dataset, quantities: list[str], height: int, columns: int
+) -> tuple[dict[str, Any], int, dict[str, Any] | None]:
     """What the script needs of one film; its width [px]; its mesh in tenths of a pixel or None."""
     z, x = ds["z"].values, ds["x"].values
     sector = ds["sector"].values if "sector" in ds else np.ones((z.size, x.size), bool)
@@ -166,17 +169,19 @@ def _film(ds: xr.Dataset, quantities: list[str], height: int, columns: int):
 
     shown = np.clip(BRIGHTEN * ds["bmode"].values, 0, 1)
     grey = [Image.fromarray(_bytes(frame)) for frame in shown[:, *crop]]
-    film = {"sprite": sprite(grey, (width, height), columns), "maps": {}, "points": {}}
+    picture = sprite(grey, (width, height), columns)
+    film: dict[str, Any] = {"sprite": picture, "maps": {}, "points": {}}
     for name in (name for name in quantities if name in ds):
         if ds[name].dims == DIMS["coherence"]:
             maps = [_coloured(values) for values in ds[name].values[:, *crop]]
             film["maps"][name] = sprite(maps, (width // 2, height // 2), columns)
         else:
             film["points"][name] = "".join(DIGITS[k] for k in _levels(ds[name].values).flat)
-    if wall(ds) is None:
+    walls = wall(ds)
+    if walls is None:
         return film, width, None
     corner = np.array([x[cols[0]], z[rows[0]]]) - pitch / 2
-    tenths = np.rint(10 * (wall(ds).values - corner) / extent * (width, height)).astype(int)
+    tenths = np.rint(10 * (walls.values - corner) / extent * (width, height)).astype(int)
     across = tenths.shape[2]
     mesh = {
         "shape": tenths.shape[1:3],

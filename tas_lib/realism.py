@@ -6,6 +6,8 @@ moves: windows at the mesh points of one frame are found again in later ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import shapely
 import xarray as xr
@@ -28,7 +30,7 @@ def realism(recording: xr.Dataset, window: Window = Window()) -> dict[str, float
     if "mesh" not in recording:
         source = recording.attrs.get("source", "recording")
         raise InputError(source, "mesh", "is missing", "add one, from contours or masks")
-    grey = {"wall": [], "blood": []}
+    grey: dict[str, list[np.ndarray]] = {"wall": [], "blood": []}
     z, x = recording.z.values, recording.x.values
     for frame, nodes in zip(recording.bmode.values, recording.mesh.values, strict=True):
         cavity = shapely.contains_xy(shapely.Polygon(nodes[:, 0]), *np.meshgrid(x, z))
@@ -54,7 +56,9 @@ def realism(recording: xr.Dataset, window: Window = Window()) -> dict[str, float
     return result
 
 
-def correlation_curve(recording: xr.Dataset, lags, window: Window = Window()) -> np.ndarray:
+def correlation_curve(
+    recording: xr.Dataset, lags: Sequence[float] | np.ndarray, window: Window = Window()
+) -> np.ndarray:
     """Speckle correlation (lag,) after times `lags` [s]: the mean over some starts and all points.
 
     Starts after which the clip is too short for a lag are left out; NaN where none is left.

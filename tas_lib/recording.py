@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from tas_lib.errors import InputError
 
@@ -33,7 +35,15 @@ SECTOR = "sector_half_angle", "sector_r_min", "sector_r_max"  # attributes: rad,
 TOLERANCE = 2e-3  # m, by which a mesh point may lie outside the sector
 
 
-def new(bmode, time, z, x, *, sector=None, **attrs) -> xr.Dataset:
+def new(
+    bmode: ArrayLike,
+    time: ArrayLike,
+    z: ArrayLike,
+    x: ArrayLike,
+    *,
+    sector: ArrayLike | None = None,
+    **attrs: Any,
+) -> xr.Dataset:
     """Build and validate a recording.
 
     bmode: (time, z, x) grey levels in [0, 1]; time [s]; z, x [m]; sector: (z, x) bool, where the
@@ -98,8 +108,8 @@ def validate(ds: xr.Dataset, where: object = "recording") -> xr.Dataset:
             problem = f"{frame} is not one of the {ds.sizes['time']} frames"
             raise InputError(where, name, problem, "count the frames of this recording from 0")
     ds = ds.copy()
-    for name in ds.variables:
-        ds[name].attrs.setdefault("units", UNITS.get(name, "1"))
+    for variable in ds.variables:
+        ds[variable].attrs.setdefault("units", UNITS.get(str(variable), "1"))
     return ds
 
 
@@ -196,8 +206,8 @@ def save(ds: xr.Dataset, path: str | Path) -> Path:
     bmode and coherence are kept in steps of 1/255. Raises InputError, also when the disk is full.
     """
     ds = validate(ds, path)
-    for holder in (ds, *ds.variables.values()):
-        for name, value in holder.attrs.items():
+    for attrs in (ds.attrs, *(variable.attrs for variable in ds.variables.values())):
+        for name, value in attrs.items():
             if not _is_storable(value):
                 remedy = "make it text, a number or a list of either"
                 raise InputError(path, name, f"NetCDF cannot hold {value!r}", remedy)

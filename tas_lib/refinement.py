@@ -78,11 +78,11 @@ def refine(
     its reason. Raises InputError, also where a stage leaves out more than half of the templates.
     """
     check(stages, preset, device, init)
-    folder, weights, left_out = Path(folder), {}, {}
-    who = {"workers": workers, "scheduler": scheduler, "progress": progress}
+    folder, weights, left_out = Path(folder), {}, dict[str, str]()
+    who: Any = {"workers": workers, "scheduler": scheduler, "progress": progress}
     here = motion = None
     for k, strategy in enumerate(stages):
-        few, failed = list(templates)[: None if k else first], {}
+        few, failed = list(templates)[: None if k else first], dict[str, str]()
         if here:
             motion = here / "motion"
             failed = make_motion(few, motion, weights[seeds[0]], **who)["failed"]
@@ -189,7 +189,7 @@ def _tracker(path: Path, found: str) -> Tracker:
 
 def _tracked(path: Path, folder: Path, weights: Path, found: str) -> dict[str, Any]:
     """Write a template's motion -> its entry in the manifest."""
-    about = {"template_sha256": digest(path), "weights_sha256": found}
+    about: dict[str, Any] = {"template_sha256": digest(path), "weights_sha256": found}
     template = open_template(path)
     known = "elevation" in template
     seen = coarse(template) if known else template

@@ -13,6 +13,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 from matplotlib.figure import Figure
 
 from tas_lib import observers, recording
@@ -155,7 +156,7 @@ def page(views: Sequence[Measurement], results: pd.DataFrame, made: dict[str, An
     )
     environment.filters["number"] = number
     gls = results[results.segment == "GLS"].set_index("view").to_dict("index")
-    notes = {}
+    notes: dict[str, list[str]] = {}
     for view in views:
         for note in view.notes:
             notes.setdefault(note, []).append(view.view)
@@ -183,7 +184,7 @@ def _film(view: Measurement) -> str:
     return film_player({title: view.film}, quantity=shown, alt=alt, height=420, show_mesh=True).data
 
 
-def _bullseye(results: pd.DataFrame):
+def _bullseye(results: pd.DataFrame) -> HTML:
     known = results[results.segment.isin(NAMES)].set_index("segment")
     strain, doubtful = known.end_systolic, set(known.index[known.doubtful.astype(bool)])
     listed = ", ".join(f"{name} {number(value, 0)}" for name, value in strain.items())
@@ -191,13 +192,14 @@ def _bullseye(results: pd.DataFrame):
 
     def draw() -> Figure:
         figure = plt.figure(figsize=(4.6, 4.0))
-        bullseye(figure.add_subplot(projection="polar"), strain, doubtful)
+        axes: Any = figure.add_subplot(projection="polar")  # for matplotlib's stubs: Axes
+        bullseye(axes, strain, doubtful)
         return figure
 
     return themed(draw, alt)
 
 
-def _curves(view: Measurement):
+def _curves(view: Measurement) -> HTML:
     shown, film = view.curves, view.film
     time, es = 1e3 * shown.index.to_numpy(), 1e3 * float(film.time[int(film.attrs["es_frame"])])
     sd = spread(view.runs[..., 0])[0]

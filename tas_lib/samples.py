@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import xarray as xr
+from numpy.random import Generator
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
@@ -126,7 +127,7 @@ def _frames(count: int, es: int, clip: Clip, rng: np.random.Generator) -> np.nda
     return frames[first : first + size]
 
 
-def _moved(video: Tensor, tracks: Tensor, rng) -> tuple[Tensor, Tensor, bool]:
+def _moved(video: Tensor, tracks: Tensor, rng: Generator) -> tuple[Tensor, Tensor, bool]:
     """Video and tracks mirrored or not, turned, scaled and shifted about the picture's middle."""
     _, height, width = video.shape
     angle, zoom = rng.normal(0, TURN), np.exp(rng.normal(0, ZOOM))
@@ -147,15 +148,15 @@ def _moved(video: Tensor, tracks: Tensor, rng) -> tuple[Tensor, Tensor, bool]:
     return F.grid_sample(video[None], where, align_corners=True)[0], moved, mirrored
 
 
-def _clouded(video: Tensor, rng) -> Tensor:
+def _clouded(video: Tensor, rng: Generator) -> Tensor:
     """The video as a clinic's scanner might have shown it: behind haze, in noise, in a shadow.
 
     Grey levels are logarithms, in which the sum of two echoes is about the larger of them.
     """
     for frames, most in ((1, HAZE), (len(video), CLUTTER)):
         if rng.random() < CLOUDED:
-            grain = rng.standard_normal((frames, *video.shape[1:]), np.float32)
-            grain = torch.from_numpy(gaussian_filter(grain, (0, GRAIN[0], GRAIN[0])))
+            white = rng.standard_normal((frames, *video.shape[1:]), np.float32)
+            grain = torch.from_numpy(gaussian_filter(white, (0, GRAIN[0], GRAIN[0])))
             cloud = rng.uniform(0, most) * (1 + GRAIN[1] * grain / grain.std())
             video = (video**4 + (cloud.clamp(min=0) * _patchy(video, rng)) ** 4) ** 0.25
     if rng.random() < CLOUDED:
@@ -163,7 +164,7 @@ def _clouded(video: Tensor, rng) -> Tensor:
     return video.clamp(0, 1)
 
 
-def _patchy(video: Tensor, rng) -> Tensor:
+def _patchy(video: Tensor, rng: Generator) -> Tensor:
     """A smooth field (H, W) from 0 to 1, about half of it 0."""
     coarse = torch.from_numpy(rng.uniform(-1, 1, (1, 1, 4, 4)).astype(np.float32))
     size = video.shape[1:]
@@ -171,7 +172,7 @@ def _patchy(video: Tensor, rng) -> Tensor:
     return field * field * (3 - 2 * field)  # without edges
 
 
-def _shown(video: Tensor, rng) -> Tensor:
+def _shown(video: Tensor, rng: Generator) -> Tensor:
     """The video with other gain, contrast, noise and sharpness, some of it hidden at times."""
     video = (video * np.exp(rng.normal(0, GAIN))).clamp(0, 1) ** np.exp(rng.normal(0, GAMMA))
     if rng.random() < 0.3:

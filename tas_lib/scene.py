@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -46,7 +47,7 @@ class Choices:
     dynamic_range: float = 70.0  # of the simulated display [dB]
     redraw: bool = False  # background: new eps every frame, or eps_i held as Eq. (1) has it
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("gamma", "ramp", "density", "dynamic_range"):
             value = getattr(self, field)
             if not (np.isfinite(value) and value > 0):
@@ -142,14 +143,14 @@ class Scene:
         self,
         wall_gain: Callable[[int, np.ndarray], np.ndarray],
         background_gain: Callable[[int, np.ndarray], np.ndarray],
-        **attrs,
+        **attrs: Any,
     ) -> xr.Dataset:
         """Image all frames; each gain maps (frame, points (n, 2) [m]) to factors (n,) on the BSC.
 
         Returns a recording on the template's grid, with its mesh, which is now the true motion.
         """
 
-        def frame(t):
+        def frame(t: int) -> np.ndarray:
             points = self.wall_points(t)
             behind = self.background_bsc(t) * background_gain(t, self.background)
             return self.image(
@@ -188,11 +189,12 @@ class Scene:
         """One B-mode frame (z, x) of scatterers at points (n, 2) [m]."""
         return self._show(self._envelope(points, bsc), self.white)
 
-    def _envelope(self, points, bsc):
+    def _envelope(self, points: np.ndarray, bsc: np.ndarray) -> np.ndarray:
         loud = bsc != 0
-        return np.abs(self.operator(*points[loud].T, bsc[loud])) / self._loudness
+        x, z = points[loud].T
+        return np.abs(self.operator(x, z, bsc[loud])) / self._loudness
 
-    def _show(self, envelope, white):
+    def _show(self, envelope: np.ndarray, white: float) -> np.ndarray:
         grey = self._convert(
             compress(envelope, white, self.choices.gamma, self.choices.dynamic_range)
         )

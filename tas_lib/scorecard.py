@@ -36,6 +36,7 @@ def scorecard(folder: str | Path) -> dict[str, Any]:
             missing[name] = str(error)
         except KeyError as error:
             missing[name] = f"{error} is not in the archive"
+        return {}
 
     claims = {name: judged(name, _claim, claim) for name, claim in paper.claims().iterrows()}
     known = paper.numbers().astype(object)

@@ -107,7 +107,8 @@ def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tu
     squares = squares - squares.mean((1, 2), keepdim=True)
     power = torch.fft.rfft2(squares, s=(4 * half_z + 2, 4 * half_x + 2)).abs() ** 2
     auto = torch.fft.irfft2((power / power.sum((1, 2), keepdim=True)).mean(0)).numpy()
-    return tuple(
+    axial, lateral = (
         2 * step * np.interp(-0.5, -line[:half] / line[0], np.arange(half))
         for line, step, half in ((auto[:, 0], dz, half_z), (auto[0], dx, half_x))
     )
+    return axial, lateral

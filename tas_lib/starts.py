@@ -1,5 +1,6 @@
 """Where tracking starts: one beat of a clip, and its walls in one frame of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,10 @@ from tas_lib.mesh import drawn_mesh
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.templates import shipped_contours
 
-PARSERS = {contours.FORMAT: contours.parse, clicks.FORMAT: clicks.parse}
+PARSERS: dict[str, Callable[[dict, str | Path], Contours | Clicks]] = {
+    contours.FORMAT: contours.parse,
+    clicks.FORMAT: clicks.parse,
+}
 
 
 class Start(NamedTuple):

@@ -17,7 +17,7 @@ from tas_lib.mesh import centreline
 
 def segment_names(view: str | None) -> list[str]:
     """Six names from the image-left base to the image-right base; sides, where no view is known."""
-    left, right = VIEWS.get(view, ("left", "right"))
+    left, right = VIEWS.get(view or "", ("left", "right"))
     return [f"{level} {left}" for level in LEVELS] + [f"{level} {right}" for level in LEVELS[::-1]]
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 import xarray as xr
 
 from tas_lib.errors import InputError
 from tas_lib.scene import Scene
 from tas_lib.speckle import Window, correlation
+
+Values = TypeVar("Values", np.ndarray, xr.DataArray)
 
 
 def s1(scene: Scene, p: float = 0.5) -> xr.Dataset:
@@ -76,7 +80,7 @@ def s3(
     return films
 
 
-def coherence_of(correlation, floor=0.0, ceiling=1.0):
+def coherence_of(correlation: Values, floor: Any = 0.0, ceiling: Any = 1.0) -> Values:
     """The coherence that gives a speckle correlation: Eq. (2) inverted, element by element.
 
     Amplitudes C and 1 - C of two independent fields mix as powers, and the correlation of

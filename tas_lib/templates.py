@@ -33,7 +33,7 @@ def load_template(
     """
     recording = readers.read(clip, spacing_mm=spacing_mm, frame_rate=frame_rate)
     if contour is not None:
-        walls = _over_the_beat(contours.load(contour))
+        walls: Contours | None = _over_the_beat(contours.load(contour))
     elif "mesh" in recording:
         other = recording.mesh.shape[1:3] != (n_longitudinal, n_radial)
         if other and "labels" in recording:

@@ -10,16 +10,24 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
 from scipy.integrate import cumulative_trapezoid
 from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
+from tas_lib.anatomy import Material
 from tas_lib.chambers import Tissue
 from tas_lib.errors import InputError
+from tas_lib.heart import Heart
 from tas_lib.simulator import Acquisition, uniform
 from tas_lib.simulator.elevation import two_way
+
+if TYPE_CHECKING:
+    from tas_lib.clinic import Pose
 
 BLOOD = Tissue.LV_BLOOD, Tissue.LEFT_ATRIUM, Tissue.RIGHT_VENTRICLE, Tissue.RIGHT_ATRIUM
 SEEN = 0.97  # share of the slice's energy; what never comes so near the plane is left out
@@ -42,7 +50,7 @@ class Echogenicity:
     patch: float = 8e-3  # their size [m]
     seed: int = 0  # and pattern, which belongs to the heart: the same in all views of it
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
             if name == "seed":
                 continue
@@ -69,7 +77,19 @@ def slice_profile(acq: Acquisition) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 class Slice:
     """The scatterers that a heart in a pose shows to an acquisition from t = 0 to `end` [s]."""
 
-    def __init__(self, heart, pose, acq: Acquisition, walls, rng, *, density, depth, end, echoes):
+    def __init__(
+        self,
+        heart: Heart,
+        pose: Pose,
+        acq: Acquisition,
+        walls: tuple[np.ndarray, np.ndarray],
+        rng: Generator,
+        *,
+        density: float,
+        depth: float,
+        end: float,
+        echoes: Echogenicity,
+    ):
         """walls: endo- and epicardium (n, 2) [m] in the plane at ED; density: scatterers per square
         wavelength; depth: of the picture [m]; echoes: an `Echogenicity`."""
         self.heart, self.pose, self.acq, self.echoes = heart, pose, acq, echoes
@@ -88,15 +108,15 @@ class Slice:
         """A function of depth, known at self.r, at points (n, 2 or 3) [m]."""
         return np.interp(np.hypot(points[:, 0], points[:, -1]), self.r, values)
 
-    def _candidates(self, end: float, rng) -> np.ndarray:
+    def _candidates(self, end: float, rng: Generator) -> np.ndarray:
         """Points (n, 3), image coordinates at ED, that the slice sees at one time or another."""
         acq = self.acq
         deepest, edge = min(self.depth + BELOW, acq.r_max), acq.sector / 2 + BESIDE
         wide = deepest * np.sin(min(edge, np.pi / 2))
         y = self.half.max() + 10e-3
         corner = np.array([-wide, -y, 0.0])
-        shape = 2 + np.array([2 * wide, 2 * y, deepest] // np.float64(NODE)).astype(int)
-        grid = corner + NODE * np.moveaxis(np.indices(shape), 0, -1).reshape(-1, 3)
+        shape = 2 + (np.array([2 * wide, 2 * y, deepest]) // NODE).astype(int)
+        grid = corner + NODE * np.moveaxis(np.indices(shape.tolist()), 0, -1).reshape(-1, 3)
         material = self.heart.at(self.pose.to_heart(grid))
         path = [self._move(material, t)[:, 1] - grid[:, 1] for t in np.linspace(0, end, 16)]
         low, high = (f(path, axis=0).reshape(shape) for f in (np.min, np.max))
@@ -116,7 +136,9 @@ class Slice:
         slack = np.interp(drawn, r, half) + 0.3e-3
         return points[(y + low < slack) & (y + high > -slack)]
 
-    def _level(self, points, label, walls) -> np.ndarray:
+    def _level(
+        self, points: np.ndarray, label: np.ndarray, walls: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
         """Loudness of tissue (n,) [dB] at points (n, 3), image coordinates at ED."""
         echoes = self.echoes
         level = np.zeros(len(points))
@@ -136,10 +158,10 @@ class Slice:
         level[in_wall] += echoes.along * cosine**2
         return level
 
-    def _move(self, named, t: float) -> np.ndarray:
+    def _move(self, named: np.ndarray | Material, t: float) -> np.ndarray:
         return self.pose.to_image(self.heart.move(named, t))
 
-    def scatterers(self, t: float, rng) -> tuple[np.ndarray, ...]:
+    def scatterers(self, t: float, rng: Generator) -> tuple[np.ndarray, ...]:
         """x, z, rc, y (n,) at time t [s], for the operator; blood from `rng`."""
         x, y, z = self._move(self._material, t).T
         blood, rc = self._blood(t, rng)
@@ -150,14 +172,16 @@ class Slice:
             np.append(y, np.zeros(len(rc))),
         )
 
-    def _blood(self, t: float, rng) -> tuple[np.ndarray, np.ndarray]:
+    def _blood(self, t: float, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
         """Blood in the plane at time t: points (n, 2), image coordinates, and coefficients (n,)."""
         points = np.stack(uniform(self.acq, self.depth, self.per_area, rng), -1)
         points = points[np.isin(self.label_at(points, t, near=BLOOD), BLOOD)]
         loud = amplitude(self.echoes.blood) * np.sqrt(self._at(self.thickness, points))
         return points, loud * rng.standard_normal(len(points)) / np.sqrt(self.per_area)
 
-    def label_at(self, points: np.ndarray, t: float, near=tuple(Tissue)) -> np.ndarray:
+    def label_at(
+        self, points: np.ndarray, t: float, near: tuple[Tissue, ...] = tuple(Tissue)
+    ) -> np.ndarray:
         """Labels (n,) of what is at points (n, 2) of the image plane [x, z] at time t [s].
 
         The motion is undone by damped fixed-point iteration on a grid, to 0.1 mm or so. Points far
@@ -183,7 +207,7 @@ class Slice:
         return label
 
 
-def amplitude(db):
+def amplitude(db: ArrayLike) -> np.ndarray:
     """Decibels -> factor."""
     return 10 ** (np.asarray(db) / 20)
 

@@ -19,6 +19,7 @@ import csv
 import json
 import os
 import time
+from collections.abc import Callable
 from collections.abc import Sequence as Many
 from dataclasses import asdict, dataclass, replace
 from itertools import repeat
@@ -31,7 +32,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn import Parameter
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -41,8 +44,9 @@ from tas_lib.provenance import facts
 from tas_lib.recording import replacing
 from tas_lib.samples import Clip, Sequence, batch, draw
 from tas_lib.trackers import weights
-from tas_lib.trackers.tracker import Sample
+from tas_lib.trackers.tracker import Network, Sample
 
+Loss = Callable[[Sample], Tensor]
 WARM_UP = 0.05  # share of the steps
 FIRST_RATE, LAST_RATE = 0.04, 1e-4  # of the highest
 MATRIX = 16  # rows and columns at least, of what Muon moves
@@ -80,13 +84,14 @@ PROFILES = {
 def rate(step: int, budget: Budget) -> float:
     """The learning rate: up in a straight line over WARM_UP of the steps, then down to the end."""
     share = step / budget.steps
+    assert budget.rate is not None  # `train` has put the network's own in its place
     if share < WARM_UP:
         return budget.rate * (FIRST_RATE + (1 - FIRST_RATE) * share / WARM_UP)
     return budget.rate * (1 - (1 - LAST_RATE) * (share - WARM_UP) / (1 - WARM_UP))
 
 
 def train(
-    network: torch.nn.Module,
+    network: Network,
     training: Many[Sequence],
     validation: Many[Sequence],
     folder: str | Path,
@@ -110,7 +115,7 @@ def train(
     optimisers = _optimisers(network, budget)
     run = _identity(network, budget, seed, about or {})
     step, best, spent = _resume(folder, network, optimisers, run)
-    losses, started, first = [], time.perf_counter() - spent, ranks.rank() == 0
+    losses, started, first = list[float](), time.perf_counter() - spent, ranks.rank() == 0
     kept = time.perf_counter()
     with (
         (folder / "log.csv" if first else Path(os.devnull)).open("a", newline="") as file,
@@ -148,7 +153,7 @@ def train(
                     weights.save(network, folder / "best.safetensors", card)
             if step % LOG_EVERY == 0 or error is not None:
                 spent = time.perf_counter() - started
-                loss, shown = np.mean(losses), "" if error is None else f"{error:.4f}"
+                loss, shown = float(np.mean(losses)), "" if error is None else f"{error:.4f}"
                 log.writerow([step, f"{loss:.5f}", f"{now:.3e}", shown, f"{spent:.0f}"])
                 file.flush()
                 bar.set_postfix(loss=f"{loss:.3f}", best=f"{best:.2f} mm")
@@ -162,15 +167,13 @@ def train(
     return best
 
 
-def _identity(
-    network: torch.nn.Module, budget: Budget, seed: int, about: dict[str, Any]
-) -> dict[str, Any]:
+def _identity(network: Network, budget: Budget, seed: int, about: dict[str, Any]) -> dict[str, Any]:
     run = {"budget": asdict(budget), "seed": seed, "network": weights.describe(network)}
     return run | {"threads": torch.get_num_threads(), "ranks": ranks.size(), **about}
 
 
 def finished(
-    network: torch.nn.Module, folder: str | Path, budget: Budget, seed: int, about: dict[str, Any]
+    network: Network, folder: str | Path, budget: Budget, seed: int, about: dict[str, Any]
 ) -> float | None:
     """What `train` returned of a run that has come to its end, else None.
 
@@ -186,13 +189,13 @@ def finished(
     return float("inf") if ranks.rank() else state["best"]
 
 
-def _optimisers(network: torch.nn.Module, budget: Budget) -> list[torch.optim.Optimizer]:
-    muon, adamw = [], []
+def _optimisers(network: Network, budget: Budget) -> list[Optimizer]:
+    muon, adamw = list[Parameter](), list[Parameter]()
     for p in network.parameters():
         matrix = budget.muon and p.ndim == 2 and min(p.shape) >= MATRIX
         (muon if matrix else adamw).append(p)
-    usual = {"lr": budget.rate, "weight_decay": budget.weight_decay}
-    optimisers = [torch.optim.AdamW(adamw, eps=1e-8, **usual)]
+    usual: Any = {"lr": budget.rate, "weight_decay": budget.weight_decay}
+    optimisers: list[Optimizer] = [torch.optim.AdamW(adamw, eps=1e-8, **usual)]
     if muon:  # with steps as long as AdamW's, so that one rate serves both
         optimisers.append(torch.optim.Muon(muon, adjust_lr_fn="match_rms_adamw", **usual))
     return optimisers
@@ -205,7 +208,7 @@ class _Examples(Dataset):
         self.training, self.budget, self.any_start = training, budget, any_start
         self.seed, self.rank = seed, [ranks.rank()] * (ranks.size() > 1)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.budget.steps
 
     def __getitem__(self, step: int) -> tuple[int, Sample]:
@@ -213,15 +216,22 @@ class _Examples(Dataset):
         chance, size, clip = int(rng.integers(2**62)), self.budget.batch, self.budget.clip
         chosen = [self.training[int(rng.integers(len(self.training)))] for _ in range(size)]
         if size == 1:
-            return chance, draw(*chosen, clip, rng, any_start=self.any_start)
+            return chance, draw(chosen[0], clip, rng, any_start=self.any_start)
         return chance, batch(chosen, clip, rng, any_start=self.any_start)
 
 
-def _step(network, of, optimisers, sample: Sample, budget: Budget, device) -> float:
+def _step(
+    network: Network,
+    of: Loss,
+    optimisers: list[Optimizer],
+    sample: Sample,
+    budget: Budget,
+    device: torch.device,
+) -> float:
     """One step of the optimisers -> loss of its examples."""
     network.train()
     network.zero_grad(set_to_none=True)
-    sample = Sample(*(v.to(device) if isinstance(v, Tensor) else v for v in sample))
+    sample = Sample._make(v.to(device) if isinstance(v, Tensor) else v for v in sample)
     if budget.batch == 1:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss = of(sample)
@@ -238,7 +248,7 @@ def _step(network, of, optimisers, sample: Sample, budget: Budget, device) -> fl
     return loss.item()
 
 
-def _by_turns(of, samples: Sample) -> Tensor:
+def _by_turns(of: Loss, samples: Sample) -> Tensor:
     """Mean loss of a batch; its gradients are added up example by example.
 
     A core is full with one: this takes three quarters of the time of `_at_once`, and less memory.
@@ -252,19 +262,19 @@ def _by_turns(of, samples: Sample) -> Tensor:
     return total
 
 
-def _at_once(of, samples: Sample) -> Tensor:
+def _at_once(of: Loss, samples: Sample) -> Tensor:
     """Mean loss of a batch, all of whose examples go through the network at once.
 
     In single precision, and with attention of plain products: what is fused, or of mixed precision,
     fails or is slow where there is one axis more.
     """
-    axes = Sample(*(0 if isinstance(v, Tensor) else None for v in samples))
+    axes = Sample._make(0 if isinstance(v, Tensor) else None for v in samples)
     with sdpa_kernel(SDPBackend.MATH):
         return torch.vmap(of, (axes,), randomness="different")(samples).mean()
 
 
 @torch.inference_mode()
-def validate(network: torch.nn.Module, sequences: Many[Sequence]) -> float:
+def validate(network: Network, sequences: Many[Sequence]) -> float:
     """Mean trajectory error [mm] over all frames and points of whole sequences."""
     network.eval()
     device, errors = next(network.parameters()).device, []
@@ -277,7 +287,9 @@ def validate(network: torch.nn.Module, sequences: Many[Sequence]) -> float:
     return float(np.mean(errors))
 
 
-def _checkpoint(folder: Path, network, optimisers, state: dict[str, Any]) -> None:
+def _checkpoint(
+    folder: Path, network: Network, optimisers: list[Optimizer], state: dict[str, Any]
+) -> None:
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
     for name, moments in _moments(network, optimisers).items():
         tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in moments.items()}
@@ -286,13 +298,15 @@ def _checkpoint(folder: Path, network, optimisers, state: dict[str, Any]) -> Non
         save_file(tensors, temporary, {"state": json.dumps(state)})
 
 
-def _moments(network, optimisers) -> dict[str, dict[str, Any]]:
+def _moments(network: Network, optimisers: list[Optimizer]) -> dict[str, dict[str, Any]]:
     """What the optimisers remember of each parameter; may be filled."""
     of = {p: o.state for o in optimisers for group in o.param_groups for p in group["params"]}
     return {name: of[p][p] for name, p in network.named_parameters()}
 
 
-def _resume(folder: Path, network, optimisers, run: dict[str, Any]) -> tuple[int, float, float]:
+def _resume(
+    folder: Path, network: Network, optimisers: list[Optimizer], run: dict[str, Any]
+) -> tuple[int, float, float]:
     """Step, least error and seconds so far; weights and moments are put back."""
     path = folder / "last.safetensors"
     if not path.exists():

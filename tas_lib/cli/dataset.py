@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -58,6 +58,7 @@ def dataset(
     for name, value in {"--templates": templates, "--strategy": strategy, "--out": out}.items():
         if value is None:
             raise InputError("dataset", name, "is missing", "see `tas dataset --help`")
+    assert templates is not None and strategy is not None and out is not None
     start = perf_counter()
 
     from tas_lib.dataset import make_dataset, templates_in
@@ -97,7 +98,7 @@ def describe(
 
     table = measured(folder, workers, progress=not quiet)
     manifest = manifest_of(folder, MAKE)
-    known = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
+    known: dict[str, Any] = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
     with replacing(folder / "card.json") as path:
         made = {"command": "tas dataset describe DIR", **known, **facts()}
         made |= {key: named(folder)[key] for key in ("made_with", "sha256")}

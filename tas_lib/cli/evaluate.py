@@ -68,7 +68,7 @@ def evaluate(
         table = compare(place, named, workers, progress=not quiet)
         command = f"tas evaluate {'DIR ' * (folder is not None)}{words} --out FILE"
         text = archived(table, place, named, command)
-        if out:
+        if temporary is not None:
             temporary.write_text(text)
     if as_json:
         typer.echo(text)

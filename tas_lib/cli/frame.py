@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Commands(typer.core.TyperGroup):
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command; show bad input as one line instead of a traceback."""
         try:
             return super().invoke(ctx)
@@ -42,7 +42,7 @@ def _finite(value: float | None) -> float | None:
     return value
 
 
-def number(text: str, **limits: float) -> Any:
+def number(text: str, **limits: Any) -> Any:
     return typer.Option(help=text, metavar="NUMBER", callback=_finite, **limits)
 
 
@@ -142,7 +142,7 @@ def titled(trackers: list[str] | None, runs: Path | None) -> tuple[dict[str, str
     from tas_lib.comparison import networks
     from tas_lib.trackers import registry
 
-    found = {} if runs is None else networks(runs)
+    found: dict[str, str | Path] = {} if runs is None else {**networks(runs)}
     for word in trackers or ():
         title, _, name = word.partition("=") if "=" in word else (word, "", word)
         if Path(word).is_file():  # whose path holds the sign
@@ -153,14 +153,14 @@ def titled(trackers: list[str] | None, runs: Path | None) -> tuple[dict[str, str
         found[title] = name
     if not found:
         raise InputError("trackers", "--tracker", "is missing", "name one, or give --runs")
-    for name in found.values():
-        registry.get(name)  # what is not there is said before anything else
+    for tracker in found.values():
+        registry.get(tracker)  # what is not there is said before anything else
     words = [f"--tracker {shlex.quote(word)}" for word in trackers or ()]
     return found, " ".join(words + ["--runs DIR"] * (runs is not None))
 
 
 def archived(
-    table: "pd.DataFrame", cohort: Path, trackers: dict[str, str | Path], command: str
+    table: "pd.DataFrame", cohort: str | Path, trackers: dict[str, str | Path], command: str
 ) -> str:
     """JSON of what trackers did on a cohort, and of what made it."""
     from tas_lib import archive

@@ -3,7 +3,7 @@
 import json
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -107,7 +107,8 @@ def refine(
         size = "smoke" if profile == "smoke" else "paper"
         patients = PATIENTS[profile]
         make_cohort("templates", templates, patients, 0, workers, not quiet, profile=size)
-    sources, rows, failed = templates_in(templates), {}, {}
+    sources = templates_in(templates)
+    rows, failed = dict[str, Any](), dict[str, str]()
     for chain in chains:
         weights, left_out = refine(
             *(sources, out, chain, chosen),
@@ -130,8 +131,8 @@ def refine(
         words += f" --{name} {value}" * (value is not None)
     words += " --init FILE" * (init is not None) + f" --device {device}"
     with replacing(out / "motion.json") as temporary:
-        made = {"command": f"tas refine {words}", **facts(device), "rows": list(rows.values())}
-        made["init_sha256"] = init and digest(init)
+        made: dict[str, Any] = {"command": f"tas refine {words}", **facts(device)}
+        made |= {"rows": list(rows.values()), "init_sha256": init and digest(init)}
         temporary.write_text(json.dumps(made, indent=1))
     for name, reason in failed.items():
         typer.echo(f"left out {name}: {reason}", err=True)

@@ -145,6 +145,7 @@ def _film(
             return strategies.s3(scene, curves, alpha=alpha, corrections=corrections)[-1]
         case "s2-inverted":
             return strategies.s2_inverted(scene, curves)[0]
+    raise ValueError(strategy)
 
 
 def _draw_es(path: Path, template: "xr.Dataset", film: "xr.Dataset") -> None:

@@ -82,7 +82,7 @@ def strain(
         remedy = "choose another folder, or replace it with --force"
         raise InputError(out, "index.html", "exists already", remedy)
     paths, names = [path_of(clip) for clip in clips or ["default"]], trackers or ["tasnet"]
-    scales = spacing_mm or [None]
+    scales = [*(spacing_mm or (None,))]
     if len(scales) not in (1, len(paths)):
         problem = f"is given {len(scales)} times for {len(paths)} clips"
         raise InputError("strain", "--spacing-mm", problem, "give it once, or once a clip")
@@ -107,7 +107,7 @@ def strain(
     ]
     _check_views(paths, [start.beat.attrs.get("view") for start in begun])
     make_folder(out)
-    options = {"drawings": drawings, "seed": seed, "progress": not quiet}
+    options: Any = {"drawings": drawings, "seed": seed, "progress": not quiet}
     views = [
         measure(start, chosen, corrected=some, **options)
         for start, some in zip(begun, points, strict=True)

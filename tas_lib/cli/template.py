@@ -56,7 +56,7 @@ def template(
         raise InputError(clips[0], "CLIP", "holds no .cfg", "name clips, or a folder of CAMUS")
     if contour and len(found) > 1:
         raise InputError(contour, "--contour", "is of one clip", "give clips one at a time")
-    targets = {}
+    targets: dict[Path, Path] = {}
     for path in found:
         stem = f"{path.parent.name}-{path.stem}" if path.suffix.lower() == ".cfg" else path.stem
         other = targets.setdefault(out / f"{stem}.nc", path)
@@ -81,7 +81,7 @@ def template(
     if not quiet:
         kept = len(targets) - made - len(failed)
         typer.echo(f"wrote {made} recordings to {out}; {kept} were there")
-    for error in failed.values():
-        typer.echo(f"left out: {error}", err=True)
+    for problem in failed.values():
+        typer.echo(f"left out: {problem}", err=True)
     if failed:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, numb
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 
 @app.command()
@@ -88,7 +89,7 @@ def track(
             typer.echo(f"wrote {target}")
 
 
-def _strain(tracked) -> "pd.DataFrame":
+def _strain(tracked: "xr.Dataset") -> "pd.DataFrame":
     """Strain [%] over time [s]: global, and of the six segments."""
     import pandas as pd
 

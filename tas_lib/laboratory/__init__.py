@@ -29,6 +29,7 @@ from tas_lib.artefacts import Scanner
 from tas_lib.laboratory.block import block, canvas, film_controls, script
 from tas_lib.player import VIRIDIS
 from tas_lib.simulator import Acquisition
+from tas_lib.simulator.acquisition import Focused
 
 SCRIPT = script(
     *("parts", "beam", "slice", "image", "tissue", "speckle", "theory", "film", "charts", "page")
@@ -70,6 +71,7 @@ def facts(acq: Acquisition = DEFAULT, seed: int = 0) -> dict:
 def settings(acq: Acquisition = DEFAULT) -> dict[str, float]:
     """What sliders change of an acquisition with focused lines, in SI units."""
     probe = acq.probe
+    assert isinstance(acq.transmit, Focused)
     return {
         "frequency": probe.centre_frequency,
         "bandwidth": probe.bandwidth,
@@ -80,7 +82,9 @@ def settings(acq: Acquisition = DEFAULT) -> dict[str, float]:
 
 def defaults(acq: Acquisition = DEFAULT) -> dict[str, float | str]:
     """Where all controls stand at first, in the units of the page: as the first preset wants."""
-    motion = dict.fromkeys(("lateral", "axial", "elevation", "strain", "rotation"), 0)
+    motion: dict[str, float | str] = dict.fromkeys(
+        ("lateral", "axial", "elevation", "strain", "rotation"), 0
+    )
     at = settings(acq)
     return motion | {
         "strain": -20,

@@ -75,7 +75,7 @@ def game(rounds: Sequence[Round]) -> HTML:
 def _round(one: Round) -> dict:
     """What the script needs of a round: places in tenths of a pixel, times after end-systole."""
     box = one.truth[0][:, None] + np.array([-REACH, REACH])
-    part = cut(one.film, box, one.frames)
+    part = cut(one.film, box, one.frames.tolist())
     time = one.film.time.values[one.frames]
     return {
         "image": part.image,

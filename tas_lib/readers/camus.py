@@ -10,6 +10,7 @@ import logging
 import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -66,7 +67,7 @@ def splits(root: str | Path) -> dict[str, list[str]]:
     root: the folder that holds database_split/subgroup_*.txt. Raises InputError: a list missing or
     empty, a line that names no patient, a patient listed twice.
     """
-    lists, seen = {}, {}
+    lists, seen = {}, dict[str, str]()
     for split in SPLITS:
         path = Path(root) / "database_split" / f"subgroup_{split}.txt"
         lists[split] = [
@@ -94,7 +95,12 @@ def patient_number(text: str, where: object) -> int:
 
 
 def read_view(
-    cfg: Path, names: tuple[str, ...], frame_rate: float | None, *, drawn_everywhere: bool, **attrs
+    cfg: Path,
+    names: tuple[str, ...],
+    frame_rate: float | None,
+    *,
+    drawn_everywhere: bool,
+    **attrs: Any,
 ) -> xr.Dataset:
     """Recording of the first of the images `names` that lies beside a cfg, with masks and mesh.
 
@@ -284,7 +290,7 @@ def _labels(path: Path, shape: tuple[int, ...], spacing: tuple[float, float]) ->
 
 
 def _recording(
-    grey: np.ndarray, time: np.ndarray, spacing: tuple[float, float], path: Path, **attrs
+    grey: np.ndarray, time: np.ndarray, spacing: tuple[float, float], path: Path, **attrs: Any
 ) -> xr.Dataset:
     """`sector.to_recording`, whose message says so if the picture is turned."""
     try:

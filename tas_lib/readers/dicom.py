@@ -34,7 +34,7 @@ def default_clip() -> Path:
     name = "color3d_jpeg_baseline.dcm"
     try:
         version("pydicom-data")
-        return Path(get_testdata_file(name, download=False))
+        return Path(get_testdata_file(name, download=False))  # type: ignore[arg-type] # None raises
     except (PackageNotFoundError, TypeError) as error:
         problem = "the package pydicom-data that holds it is not installed"
         raise InputError(name, "default clip", problem, "pip install pydicom-data") from error
@@ -54,13 +54,13 @@ def read(path: str | Path) -> xr.Dataset:
     scale = _scale(region, pixels.shape[1:3], path)
     left, top = (round(region[k].value / scale) for k in _CORNERS[:2])
     right, bottom = (round((region[k].value + 1) / scale) for k in _CORNERS[2:])
-    spacing_mm = tuple(
+    down, across = (
         10 * scale * _positive(region, name, path) for name in ("PhysicalDeltaY", "PhysicalDeltaX")
     )
     ds = to_recording(
         pixels[:, top:bottom, left:right],
         time,
-        spacing_mm,
+        (down, across),
         path,
         corner=(top, left),
         size=pixels.shape[1:3],
@@ -71,7 +71,7 @@ def read(path: str | Path) -> xr.Dataset:
         region_scale=scale,
     )
     width = 2 * ds.attrs["sector_r_max"] * np.sin(ds.attrs["sector_half_angle"])
-    share = 1e3 * width / (spacing_mm[1] * (right - left))
+    share = 1e3 * width / (across * (right - left))
     if not 0.5 < share < 1.1:
         problem = f"the sector in the pixels is {share:.2f} times as wide as the region"
         raise _bad_region(path, problem)
@@ -79,7 +79,7 @@ def read(path: str | Path) -> xr.Dataset:
         message = "%s: the region is stated for frames %d times as large as the file's %d x %d: "
         message += "spacing corrected from %.4f to %.4f mm"
         size = pixels.shape[1:3]
-        log.warning(message, path.name, scale, *size, spacing_mm[1] / scale, spacing_mm[1])
+        log.warning(message, path.name, scale, *size, across / scale, across)
     return ds
 
 

@@ -8,6 +8,7 @@ cross at the apex; its bottom and top arcs give the radii.
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -99,7 +100,7 @@ def to_recording(
     path: Path,
     corner: tuple[int, int] = (0, 0),
     size: tuple[int, int] | None = None,
-    **attrs,
+    **attrs: Any,
 ) -> xr.Dataset:
     """Make a recording of the sector: grey, metres from the apex, repeated frames dropped.
 

@@ -7,14 +7,16 @@ import hashlib
 import json
 import numbers
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.signal import get_window
 
 from tas_lib.errors import InputError
 
 
-def _positive(where: str, thing, *fields: str) -> None:
+def _positive(where: str, thing: object, *fields: str) -> None:
     for field in fields:
         value = getattr(thing, field)
         if not (np.isfinite(value) and value > 0):
@@ -37,7 +39,7 @@ class Probe:
     height: float = 14e-3  # of the elements, across the image [m]
     elevation_focus: float = 60e-3  # of the lens [m]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _positive("probe", self, "centre_frequency", "n_elements", "pitch", "width", "bandwidth")
         _positive("probe", self, "height", "elevation_focus")
         if not (isinstance(self.n_elements, numbers.Integral) and self.n_elements > 1):
@@ -71,7 +73,7 @@ class Focused:
 
     distance: float = 90e-3  # of the focus from the array's centre [m]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _positive("focused transmit", self, "distance")
 
     def delays(self, acq: Acquisition, angle: np.ndarray) -> np.ndarray:
@@ -105,7 +107,7 @@ class Diverging:
     tilts: tuple[float, ...] = tuple(float(a) for a in np.deg2rad(np.linspace(-20, 20, 7)))  # [rad]
     width: float = np.deg2rad(60.0)  # [rad]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _positive("diverging transmit", self, "width")
         object.__setattr__(self, "tilts", tuple(float(tilt) for tilt in self.tilts))
         if not self.tilts:
@@ -166,7 +168,7 @@ class Acquisition:
     c: float = 1540.0  # speed of sound [m/s]
     attenuation: float = 0.0  # of tissue, one way [dB/cm/MHz]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         where = "acquisition"
         _positive(where, self, "n_lines", "sector", "r_min", "r_max", "range_step", "c")
         if self.sector > np.deg2rad(120):
@@ -255,7 +257,7 @@ CLINICAL = Acquisition(
 )
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Numbers of any kind as floats, so that equal acquisitions have equal keys."""
     if isinstance(value, dict):
         return {name: _plain(entry) for name, entry in value.items()}
@@ -264,24 +266,26 @@ def _plain(value):
     return value if isinstance(value, str) else float(value)
 
 
-def checked_scatterers(x, z, rc, y=None) -> list[np.ndarray | None]:
+def checked_scatterers(
+    x: ArrayLike, z: ArrayLike, rc: ArrayLike, y: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """x, z [m], rc and y [m], if given, as flat arrays (scatterer,).
 
     InputError: unequal lengths, NaN.
     """
-    arrays = {"x": x, "z": z, "rc": rc} | ({} if y is None else {"y": y})
-    names = ", ".join(arrays)
+    given = {"x": x, "z": z, "rc": rc} | ({} if y is None else {"y": y})
+    names = ", ".join(given)
     complex_rc = np.iscomplexobj(rc)
     arrays = [
         np.array(a, complex if name == "rc" and complex_rc else float).ravel()
-        for name, a in arrays.items()
+        for name, a in given.items()
     ]
     if len({len(a) for a in arrays}) > 1:
         problem = f"have {', '.join(str(len(a)) for a in arrays)} entries"
         raise InputError("scatterers", names, problem, "give each scatterer all of them")
     if not all(np.isfinite(a).all() for a in arrays):
         raise InputError("scatterers", names, "hold NaN or infinity", "drop those points")
-    return arrays if y is not None else [*arrays, None]
+    return arrays[0], arrays[1], arrays[2], None if y is None else arrays[3]
 
 
 def uniform(

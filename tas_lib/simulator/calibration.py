@@ -19,6 +19,7 @@ import hashlib
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +126,8 @@ def point_spread(acq: Acquisition, r: float, columns: np.ndarray, n_r: int, n_a:
 
     angle = acq.angle_step * columns
     ranges = np.full(len(columns), r)
-    send_delays = acq.transmit.arrival(acq, ranges, angle)[..., None]
-    send_delays = torch.as_tensor(send_delays - acq.transmit.delays(acq, angle))
+    arrival = acq.transmit.arrival(acq, ranges, angle)[..., None]
+    send_delays = torch.as_tensor(arrival - acq.transmit.delays(acq, angle))
     receive_delays = torch.as_tensor(acq.receive_delays(ranges, angle))
     apodisation = torch.as_tensor(acq.weights)
     lo, hi = band(acq)
@@ -136,15 +137,15 @@ def point_spread(acq: Acquisition, r: float, columns: np.ndarray, n_r: int, n_a:
     f = np.arange(lo, hi, df)
     weight = 2 * df * pulse_echo_spectrum(acq, f)
     step = propagate(acq, path, df)
-    h = torch.zeros(len(columns), g.shape[0], dtype=torch.complex64)
+    sums = torch.zeros(len(columns), g.shape[0], dtype=torch.complex64)
     for i in range(len(f)):
         fire = (apodisation * torch.exp(2j * np.pi * f[i] * send_delays)).sum(0)
         send = fire.to(g.dtype) @ g.T
         receive = torch.exp(2j * np.pi * f[i] * receive_delays).to(g.dtype) @ g.T
-        h += complex(weight[i]) * send * receive
+        sums += complex(weight[i]) * send * receive
         g *= step
 
-    h = h.numpy().reshape(len(columns), *rr.shape)
+    h = sums.numpy().reshape(len(columns), *rr.shape)
     h *= np.exp(-2j * acq.wavenumber * (r - source_r))[:, None]
     taper = _taper(n_r)[:, None] * _taper(n_a)
     first = columns - n_a - source_column[0]
@@ -181,7 +182,7 @@ def calibrate(acq: Acquisition, settings: Settings, progress: bool = True) -> li
     return bands
 
 
-def _plan(acq: Acquisition, settings: Settings):
+def _plan(acq: Acquisition, settings: Settings) -> Iterator[tuple[Zone, int, int, np.ndarray]]:
     """Zones with their rows [start, stop) and ranges [m] to calibrate at, half a step beyond."""
     step = settings.depth_step * acq.wavelength / acq.probe.aperture**2
     start = 0
@@ -203,10 +204,10 @@ def _compress(kernels: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.nda
     grid, middle = kernels.shape[:2], kernels.shape[3] // 2
     size = np.linalg.norm(kernels, axis=(2, 3), keepdims=True)
     parts = []
-    for parity in 1, -1:
-        half = (kernels + parity * kernels[..., ::-1])[..., middle:] / (2 * size)
+    for sign in 1, -1:
+        half = (kernels + sign * kernels[..., ::-1])[..., middle:] / (2 * size)
         u, s, v = np.linalg.svd(half.reshape(np.prod(grid), -1), full_matrices=False)
-        parts.append((s, np.full(len(s), parity, np.int8), (u * s).T, v))
+        parts.append((s, np.full(len(s), sign, np.int8), (u * s).T, v))
     s, parity, b, v = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(-s)
     left = np.sqrt(1 - np.minimum(np.cumsum(s[order] ** 2) / np.sum(s**2), 1))
@@ -263,7 +264,7 @@ def _read(path: Path) -> list[Band]:
     names = [field.name for field in dataclasses.fields(Band)]
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         bands = [{n: file[f"{i}_{n}"] for n in names} for i in range(int(file["count"]))]
-    return [Band(**{n: v if v.ndim else int(v) for n, v in b.items()}) for b in bands]
+    return [Band(**{n: v if v.ndim else v.item() for n, v in b.items()}) for b in bands]
 
 
 def ship() -> None:

@@ -25,18 +25,21 @@ changes too late before the focus and too soon behind it.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from tas_lib.simulator.acquisition import Acquisition
 from tas_lib.simulator.exact import band, pulse_echo_spectrum
 
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
 MARGIN = 10e-3  # [m] of table behind `r_max`: scatterers there still reach into the image
 LOG_STEP, SLOPE_STEP = 6e-3, 0.02  # of the table, in log(r) and in y / r (of lambda / height)
 
 
-def one_way(acq: Acquisition, r, slope, k: float) -> np.ndarray:
+def one_way(acq: Acquisition, r: ArrayLike, slope: ArrayLike, k: float) -> np.ndarray:
     """E_k exp(i k y^2 / 2 r) (range, slope), complex [m], at y = slope r, wavenumber k [rad/m].
 
     r: (range,) [m]; slope: (slope,). Gauss-Legendre over half of the (symmetric) element.
@@ -52,7 +55,7 @@ def one_way(acq: Acquisition, r, slope, k: float) -> np.ndarray:
     return aperture.real @ cosine + 1j * (aperture.imag @ cosine)
 
 
-def path(acq: Acquisition, r, y):
+def path(acq: Acquisition, r: Array | float, y: Array) -> Array:
     """p(r, y) [m], r and y [m] alike in shape: how much later than the plane the wave reaches y.
 
     That of the Gaussian beam of the same lens, exp(-(y' / 0.4 height)^2) wide at the probe. Any
@@ -64,7 +67,7 @@ def path(acq: Acquisition, r, y):
     return y * y * distance / (2 * (distance * distance + start.imag**2))
 
 
-def _spectrum(acq: Acquisition, r) -> tuple[np.ndarray, np.ndarray]:
+def _spectrum(acq: Acquisition, r: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Wavenumbers k (frequency,) [rad/m] of the pulse, evenly spaced, and b (frequency, *r.shape).
 
     r: ranges [m], for what attenuation leaves of each frequency.
@@ -76,14 +79,14 @@ def _spectrum(acq: Acquisition, r) -> tuple[np.ndarray, np.ndarray]:
     return 2 * np.pi * f / acq.c, (spectrum * loss.T).T
 
 
-def _mean_echo(acq: Acquisition, r, slope) -> np.ndarray:
+def _mean_echo(acq: Acquisition, r: ArrayLike, slope: ArrayLike) -> np.ndarray:
     """w exp(2 i k0 p) (range, slope), complex, at y = slope r: smooth, and 1 at slope 0."""
     r, slope = np.atleast_1d(r), np.atleast_1d(slope)
     y = r[:, None] * slope
     late = path(acq, r[:, None], y) - y * slope / 2  # `one_way` leaves y^2 / 2 r out
     wavenumber, power = _spectrum(acq, r)
     turn, step = (np.exp(2j * k * late) for k in (wavenumber[0], wavenumber[1] - wavenumber[0]))
-    total = centre = 0.0
+    total = centre = np.zeros(())
     for k, p in zip(wavenumber, power[..., None], strict=True):
         echo = one_way(acq, r, np.append(slope, 0.0), k) ** 2
         total = total + p * echo[:, :-1] * turn
@@ -92,7 +95,7 @@ def _mean_echo(acq: Acquisition, r, slope) -> np.ndarray:
     return total / centre
 
 
-def two_way(acq: Acquisition, r, y) -> np.ndarray:
+def two_way(acq: Acquisition, r: ArrayLike, y: ArrayLike) -> np.ndarray:
     """w(r, y), complex, of scatterers at range r and elevation y [m], broadcast; slow and exact."""
     r, y = np.broadcast_arrays(np.asarray(r, float), np.asarray(y, float))
     out = np.exp(-2j * acq.wavenumber * path(acq, r, y))
@@ -123,7 +126,7 @@ def width(acq: Acquisition, r: float) -> float:
     return 2 * np.interp(0, -fallen[i - 1 : i + 1], y[i - 1 : i + 1])
 
 
-def correlation(acq: Acquisition, r: float, shift) -> np.ndarray:
+def correlation(acq: Acquisition, r: float, shift: ArrayLike) -> np.ndarray:
     """rho after shifts d in elevation [m] of the speckle at range r [m].
 
     The squared correlation of the I/Q, nearly that of the envelope. With the smooth part v of the
@@ -164,7 +167,7 @@ class ElevationTable:
         v = _mean_echo(acq, r, slope)
         return torch.as_tensor(np.stack([v.real, v.imag])[None], dtype=torch.float32)
 
-    def __call__(self, r, y) -> torch.Tensor:
+    def __call__(self, r: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """w (scatterer,), complex64, at ranges r and elevations y (scatterer,) [m]."""
         r, y = (torch.as_tensor(a, dtype=torch.float32) for a in (r, y))
         table = self.table.to(r.device)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import finufft
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from tas_lib.simulator.acquisition import Acquisition
@@ -51,7 +52,9 @@ def propagate(acq: Acquisition, r: torch.Tensor, f: float) -> torch.Tensor:
     return (phase * torch.exp(-loss * f * r)).to(torch.complex64)
 
 
-def element_factor(acq: Acquisition, x, z, f: float) -> tuple[torch.Tensor, torch.Tensor]:
+def element_factor(
+    acq: Acquisition, x: ArrayLike, z: ArrayLike, f: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """G (point, element), complex64, at frequency f [Hz], and the paths r (point, element) [m].
 
     x, z: points (point,) [m]. D is the same at all f, so G(f + df) = G(f) propagate(r, df).
@@ -67,7 +70,14 @@ def element_factor(acq: Acquisition, x, z, f: float) -> tuple[torch.Tensor, torc
     return (directivity / r.sqrt()).to(torch.float32) * propagate(acq, r, f), r
 
 
-def echo_spectra(acq: Acquisition, x, z, rc, f: np.ndarray, progress: bool = False):
+def echo_spectra(
+    acq: Acquisition,
+    x: ArrayLike,
+    z: ArrayLike,
+    rc: ArrayLike,
+    f: np.ndarray,
+    progress: bool = False,
+) -> np.ndarray:
     """Spectra S (shot, element, frequency), complex64, at evenly spaced frequencies f [Hz].
 
     x, z: scatterers (scatterer,) [m], of backscatter coefficients rc.

@@ -13,13 +13,14 @@ from functools import cache
 import finufft
 import numpy as np
 import torch
+from torch import Tensor
 
 ACCURACY = 1e-4  # relative, asked of FINUFFT; `spread` has 1e-5
 WIDTH = 6  # samples of the doubled grid onto which the GPU's version spreads a point
 SHARPNESS = 2.3 * WIDTH  # of its kernel, exp(beta sqrt(1 - t^2)); doi 10.1137/18M120885X
 
 
-def type1(u, v, strength, shape: tuple[int, int]) -> torch.Tensor:
+def type1(u: Tensor, v: Tensor, strength: Tensor, shape: tuple[int, int]) -> Tensor:
     """F (U, V), complex64, of points u, v with strength, all (point,) tensors of one device."""
     if strength.device.type != "cpu":
         return spread(u, v, strength, shape)
@@ -38,7 +39,7 @@ def type1(u, v, strength, shape: tuple[int, int]) -> torch.Tensor:
     return torch.as_tensor(modes)
 
 
-def spread(u, v, strength, shape: tuple[int, int]) -> torch.Tensor:
+def spread(u: Tensor, v: Tensor, strength: Tensor, shape: tuple[int, int]) -> Tensor:
     """The same with PyTorch's own means, on any device.
 
     Points are spread over a doubled grid with a smooth kernel, whose spectrum is divided out. The

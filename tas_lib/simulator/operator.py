@@ -16,13 +16,14 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.fft import next_fast_len
 
 from tas_lib.errors import InputError
 from tas_lib.parallel import in_order, one_thread
 from tas_lib.simulator import exact, nufft
 from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
-from tas_lib.simulator.calibration import Settings, load_bands, settings_for
+from tas_lib.simulator.calibration import Band, Settings, load_bands, settings_for
 from tas_lib.simulator.elevation import ElevationTable, path
 
 
@@ -74,7 +75,9 @@ class SectorOperator:
         power = torch.cat([zone.power() for zone in self.zones]).cpu().numpy()
         return np.sqrt(power * acq.depth[:, None] * acq.range_step * acq.angle_step)
 
-    def __call__(self, x, z, rc, y=None) -> np.ndarray:
+    def __call__(
+        self, x: ArrayLike, z: ArrayLike, rc: ArrayLike, y: ArrayLike | None = None
+    ) -> np.ndarray:
         """I/Q (depth, line), complex64, carrier exp(2 i k0 r) removed.
 
         x, z: positions (scatterer,) [m]; rc: backscatter coefficients (scatterer,);
@@ -97,7 +100,9 @@ class SectorOperator:
             workers = 1
         return in_order(lambda frame: self(*frame), scatterers, workers)
 
-    def points(self, x, z, rc, y=None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def points(
+        self, x: ArrayLike, z: ArrayLike, rc: ArrayLike, y: ArrayLike | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Row and column on the padded polar grid, and strength, of the scatterers that count."""
         acq, (n_r, n_a) = self.acq, self._pad
         x, z, rc, y = checked_scatterers(x, z, rc, y)
@@ -131,7 +136,7 @@ def operator_of(acq: Acquisition, progress: bool = True) -> SectorOperator:
 class Zone:
     """One zone of range, ready to be imaged: its rows see no more of the grid than they need."""
 
-    def __init__(self, acq: Acquisition, band, widest: int, device: torch.device):
+    def __init__(self, acq: Acquisition, band: Band, widest: int, device: torch.device):
         n_r, n_a = band.reach
         self.start, self.stop, self.rank = band.start, band.stop, len(band.patches)
         self.rows = slice(band.start, band.stop + 2 * n_r)
@@ -148,7 +153,7 @@ class Zone:
     def image(self, sigma: torch.Tensor) -> torch.Tensor:
         """I/Q (row of the zone, line) of scatterers sigma on the padded grid."""
         spectrum = torch.fft.fft2(sigma[self.rows, self.columns], s=self.spectra.shape[1:])
-        total = 0
+        total = torch.zeros(())
         for maps, spectra in zip(
             self.maps.split(self.at_once), self.spectra.split(self.at_once), strict=True
         ):

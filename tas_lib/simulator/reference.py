@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pymust
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -23,7 +24,9 @@ def parameters(acq: Acquisition) -> pymust.utils.Param:
     return param
 
 
-def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np.ndarray:
+def simulate_reference(
+    acq: Acquisition, x: ArrayLike, z: ArrayLike, rc: ArrayLike, progress: bool = False
+) -> np.ndarray:
     """I/Q (depth, line), complex64, of scatterers at x, z (scatterer,) [m] with backscatter rc.
 
     One `pymust.simus` run a shot: about 0.3 s each for 1,000 scatterers, so small scenes only.
@@ -33,12 +36,12 @@ def simulate_reference(acq: Acquisition, x, z, rc, progress: bool = False) -> np
     x, z, rc, _ = checked_scatterers(x, z, rc)
     param, width = parameters(acq), acq.probe.width
     lo, hi = band(acq, -80.0)
-    spectra, f = [], None
+    spectra, f = [], np.empty(0)
     for delays in tqdm(acq.shots, "PyMUST shots", disable=not progress, leave=False):
         start = delays.min()
         with threadpool_limits(1):  # those of BLAS would only spin
             rf = pymust.simus(x, z, rc, (delays - start)[None], param)[0]
-        if f is None:
+        if not f.size:
             n = 2 * len(rf)
             f = np.fft.rfftfreq(n, 1 / param.fs)
             keep = (f >= lo) & (f <= hi)

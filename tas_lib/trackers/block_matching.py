@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -60,10 +62,10 @@ class SpeckleTracking:
         self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """`track` on a canvas, as `tracker.Tracker` has it."""
-        found = self.track(
+        tracks, quality = self.track(
             canvas.video, mesh, frame, canvas.pixel, canvas.whole_beat, progress=progress
         )
-        return tuple(values.double().numpy() for values in found)
+        return tracks.double().numpy(), quality.double().numpy()
 
     def track(
         self,
@@ -83,14 +85,14 @@ class SpeckleTracking:
         where the way back leads elsewhere, and 1 at `frame`.
         """
         with one_thread():
-            shape, mesh = mesh.shape[:2], torch.as_tensor(mesh, dtype=torch.float64)
+            shape, nodes = mesh.shape[:2], torch.as_tensor(mesh, dtype=torch.float64)
             video = torch.as_tensor(video, dtype=torch.float32)
             video = video - self.stationary * video.mean(0)
             halved = F.avg_pool2d(video[:, None], 2)[:, 0]
             coarse = _Scale.of(halved, 2, self.window, self.reach, pixel)
             fine = _Scale.of(video, 1, self.window, self.search, pixel)
-            prior = self._prior(mesh, pixel)
-            path = mesh.reshape(1, -1, 2).repeat(len(video), 1, 1)
+            prior = self._prior(nodes, pixel)
+            path = nodes.reshape(1, -1, 2).repeat(len(video), 1, 1)
             quality = torch.ones(path.shape[:2])
             for step, end in ((1, len(video)), (-1, -1)):
                 motion = torch.zeros_like(path[0])
@@ -158,10 +160,10 @@ def _displacement(matches: list[_Match], prior: Tensor, still: Tensor) -> Tensor
     still: (n, 2), where a node lands that has not moved since the last frame; the prior is about
     the motion from there.
     """
-    pull = (
-        sum(m.precision @ m.shift[..., None] for m in matches).flatten() + (prior @ still).flatten()
-    )
-    total = torch.block_diag(*sum(m.precision for m in matches)) + torch.kron(prior, torch.eye(2))
+    pull = reduce(add, (m.precision @ m.shift[..., None] for m in matches)).flatten()
+    pull = pull + (prior @ still).flatten()
+    precision = reduce(add, (m.precision for m in matches))
+    total = torch.block_diag(*precision) + torch.kron(prior, torch.eye(2))
     return torch.cholesky_solve(pull[:, None], torch.linalg.cholesky(total)).reshape(-1, 2)
 
 

@@ -47,7 +47,7 @@ class Sizes:
     radius: int = 3  # nodes to each side that are compared on each level
     iterations: int = 4  # a window
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_sizes(self)
         multiples = {"hidden": self.heads, "time_depth": self.space_depth, "token": 4, "window": 2}
         for field, of in multiples.items():
@@ -160,7 +160,7 @@ class CoTracker(nn.Module):
         xy = points / self.sizes.stride
         given = [(maps[film[k], None], xy[None, frames == k]) for k in frames.unique()]
         features = torch.cat([sample(*at)[0] for at in given])
-        windows = []
+        windows: list[Window] = []
         firsts = range(0, max(len(film) - half, 1), half)
         for first in tqdm(firsts, "track", leave=False, unit="window", disable=not progress):
             end = first + size if self.official else min(first + size, len(film))
@@ -204,7 +204,7 @@ class CoTracker(nn.Module):
                 break
         return torch.stack(path), self.vis_predictor(features)[..., 0]
 
-    def context(self, start: Start, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def context(self, start: Start, size: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """What stays the same in all iterations of a window.
 
         The tokens' last two numbers (S, n, 2), and what is added to tokens (S, n, token): where on
@@ -235,7 +235,7 @@ class CoTracker(nn.Module):
         count = torch.arange(WAVES)
         return 1000 / WAVES * count if self.official else 10_000.0 ** (-count / WAVES)
 
-    def position(self, xy: Tensor, size: tuple[int, int]) -> Tensor:
+    def position(self, xy: Tensor, size: tuple[int, ...]) -> Tensor:
         """Waves (n, token) of x, then y, interpolated between the nodes of maps of size (h, w)."""
         (h, w), half = size, self.sizes.token // 2
         x = waves(w, half).T[:, None, :].expand(-1, h, -1)
@@ -272,10 +272,10 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({"fc1": fc1, "fc2": fc2})
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.attn.qkv(_norm(x)).unflatten(-1, (3, self.heads, -1))
+        qkv = self.attn["qkv"](_norm(x)).unflatten(-1, (3, self.heads, -1))
         heads = F.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4))
-        x = x + self.attn.proj(heads.transpose(1, 2).flatten(2))
-        return x + self.mlp.fc2(F.gelu(self.mlp.fc1(_norm(x)), approximate="tanh"))
+        x = x + self.attn["proj"](heads.transpose(1, 2).flatten(2))
+        return x + self.mlp["fc2"](F.gelu(self.mlp["fc1"](_norm(x)), approximate="tanh"))
 
 
 def _norm(x: Tensor) -> Tensor:

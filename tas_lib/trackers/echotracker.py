@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
+from functools import reduce
 from itertools import pairwise
 from math import sqrt
+from operator import add
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +33,7 @@ from tas_lib.trackers.layers import (
     sample,
 )
 from tas_lib.trackers.losses import matching_error
-from tas_lib.trackers.tracker import Prediction, Sample
+from tas_lib.trackers.tracker import Network, Prediction, Sample
 
 COARSE, FINE = 8, 2  # pixels between nodes of the maps
 COST = 14, 14  # size to which a whole correlation map is brought: as many values as a look-up has
@@ -51,7 +54,7 @@ class Sizes:
     blocks: tuple[int, ...] = (64, 64, 128, 128, 256, 256, 512, 512)  # widths over time
     iterations: int = 4  # refinements
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_sizes(self)
 
 
@@ -60,7 +63,7 @@ SMALL = Sizes((16, 24, 32, 32), 32, 32, (25, 30), (32, 32, 48, 48, 64, 64, 96, 9
 PRESETS = {"paper": PAPER, "small": SMALL}
 
 
-class EchoTracker(nn.Module):
+class EchoTracker(Network):
     """10,171,212 parameters at the published size."""
 
     start, bidirectional, least = "first", False, (2, 64)
@@ -99,7 +102,8 @@ class EchoTracker(nn.Module):
     def _matched(self, sample: Sample) -> tuple[tuple[Tensor, Tensor], Tensor]:
         maps = self.encode(sample.video)
         pairs = zip(maps, (COARSE, FINE), strict=True)
-        return maps, sum(matching_error(m, sample.tracks / stride, 0) for m, stride in pairs)
+        coarse, fine = (matching_error(m, sample.tracks / stride, 0) for m, stride in pairs)
+        return maps, coarse + fine
 
     def encode(self, video: Tensor) -> tuple[Tensor, Tensor]:
         """Coarse and fine maps of a video (T, H, W)."""
@@ -124,8 +128,8 @@ class EchoTracker(nn.Module):
     def _coarse(self, maps: Tensor, film: Tensor, start: Tensor) -> Tensor:
         """Path (T, N, 2) of points that start at (N, 2), in nodes of the coarse maps."""
         feature = sample(maps[:1], start[None])
-        whole = {"size": COST, "mode": "bilinear", "align_corners": True}
-        seen = sum(F.interpolate(level, **whole) for level in pyramid(maps)) / 4
+        whole: Any = {"size": COST, "mode": "bilinear", "align_corners": True}
+        seen = reduce(add, (F.interpolate(level, **whole) for level in pyramid(maps))) / 4
         cost = feature @ seen.flatten(2) / sqrt(feature.shape[-1])
         path = start.expand(len(maps), -1, -1)
         return path + self.delta_block_spatial(cost, film, _motion(path, start))
@@ -175,6 +179,7 @@ class DeltaBlock(nn.Module):
         for all points and is computed once.
         """
         conv, ahead = self.first_block_conv.conv, cost.shape[-1]
+        assert isinstance(conv, nn.Conv1d)
         before, common, after = conv.weight.split((ahead, len(film), motion.shape[-1]), dim=1)
         weight = torch.cat((before, after), dim=1)
         common = F.conv1d(film, common, conv.bias, padding=1)

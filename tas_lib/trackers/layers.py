@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import reduce
 from itertools import pairwise
 from math import isqrt
+from operator import add
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -225,13 +228,15 @@ class Updateformer(nn.Module):
 
 def discounted(errors: list[Tensor], gamma: float = 0.8) -> Tensor:
     """Mean over k = 1 .. K of gamma^(K - k) errors[k], of K ever better predictions."""
-    return sum(gamma**k * error for k, error in enumerate(reversed(errors))) / len(errors)
+    weighted = (gamma**k * error for k, error in enumerate(reversed(errors)))
+    return reduce(add, weighted) / len(errors)
 
 
-def check_sizes(sizes) -> None:
+def check_sizes(sizes: Any) -> None:
     """Raises InputError unless a dataclass holds whole numbers, 1 to 4096, like its defaults."""
     for field in dataclasses.fields(sizes):
-        value, default = getattr(sizes, field.name), field.default
+        value: Any = getattr(sizes, field.name)
+        default: Any = field.default
         many = type(default) is tuple
         numbers = value if many else (value,)
         alike = type(value) is type(default) and (not many or len(value) == len(default))

@@ -31,10 +31,11 @@ def path_error(path: Tensor, tracks: Tensor, valid: Tensor | float = 1.0) -> Ten
 
 def visibility_error(score: Tensor, seen: Tensor, valid: Tensor | float = 1.0) -> Tensor:
     """Balanced cross entropy of scores (S, n), logits, for points that are seen (S, n) or not."""
-    return sum(
+    of_seen, of_hidden = (
         _mean(F.softplus(-sign * score), valid * (seen == truth))
         for sign, truth in ((1, True), (-1, False))
     )
+    return of_seen + of_hidden
 
 
 def matching_error(maps: Tensor, points: Tensor, frame: int) -> Tensor:
@@ -67,7 +68,7 @@ def published_losses(
     window's errors, which are means already, are divided by its number of points and summed; the
     visibility's score is a probability in place of a logit.
     """
-    path, visibility = 0.0, 0.0
+    path, visibility = torch.zeros(()), torch.zeros(())
     for first, _, found, logits in windows:
         n = logits.shape[1]
         span = slice(first, min(first + len(logits), len(tracks)))

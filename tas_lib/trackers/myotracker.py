@@ -34,7 +34,7 @@ from tas_lib.trackers.layers import (
     pyramid,
 )
 from tas_lib.trackers.losses import matching_error
-from tas_lib.trackers.tracker import Prediction, Sample
+from tas_lib.trackers.tracker import Network, Prediction, Sample
 
 STRIDE = 4  # pixels between nodes of the maps
 RADIUS, LEVELS = 2, 4  # of a look-up [nodes], of the pyramid
@@ -53,7 +53,7 @@ class Sizes:
     depth: int = 4  # blocks over time, and as many over points
     iterations: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_sizes(self)
         if self.features % self.heads:
             problem = f"{self.features} are not shared evenly by {self.heads} heads"
@@ -65,7 +65,7 @@ PAPER = Sizes(iterations=6)
 PRESETS = {"paper": PAPER, "small": SMALL}
 
 
-class MyoTracker(nn.Module):
+class MyoTracker(Network):
     """316,450 parameters as published."""
 
     start, bidirectional, least = "es", True, (2, 64)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from torch import nn
-
 from tas_lib.errors import InputError
 from tas_lib.trackers import echotracker, myotracker, tasnet, weights
 from tas_lib.trackers.block_matching import SpeckleTracking
-from tas_lib.trackers.tracker import Learned, Tracker
+from tas_lib.trackers.tracker import Learned, Network, Tracker
 
 PIXEL = 0.75e-3  # on which our networks are trained [m]: our choice, a third of a speckle's width
 SHIPPED = Path(__file__).parents[1] / "data" / "weights"
-NETWORKS: dict[str, Callable[[str], nn.Module]] = {  # name -> network of a preset, small or paper
+NETWORKS: dict[str, Callable[[str], Network]] = {  # name -> network of a preset, small or paper
     "tasnet": lambda preset: tasnet.TASNet(tasnet.PRESETS[preset]),
     "cotracker": lambda preset: tasnet.TASNet(tasnet.PRESETS[preset], **tasnet.OFF),
     "myotracker": lambda preset: myotracker.MyoTracker(myotracker.PRESETS[preset]),
@@ -24,7 +22,7 @@ NAMES = *NETWORKS, "speckle"
 STARTS = "es", "first"  # frames in which a network's mesh may be given
 
 
-def network(name: str, preset: str = "small") -> nn.Module:
+def network(name: str, preset: str = "small") -> Network:
     """A network with new weights, drawn by PyTorch's generator.
 
     A name may also be CoTracker's with some of TAS-Net's switches (Table II),
@@ -79,7 +77,7 @@ def get(name: str | Path, tolerance: float | None = None) -> Tracker:
             raise InputError("speckle", "tolerance, start", problem, "leave them away")
         return SpeckleTracking()
     if not path.is_file():
-        ready = [n for n in NAMES if n == "speckle" or weights_of(n).is_file()]
+        ready = [n for n in NAMES if (file := weights_of(n)) is None or file.is_file()]
         remedy = f"give a file of weights that `tas train` wrote, or one of {', '.join(ready)}"
         raise InputError(path, "weights", "are not there", remedy)
     pixel = weights.card(path).get("pixel")

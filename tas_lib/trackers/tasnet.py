@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tas_lib.errors import InputError
 from tas_lib.trackers.cotracker import PAPER, SMALL, CoTracker, Sizes, Window, join
 from tas_lib.trackers.losses import matching_error, path_error, visibility_error
-from tas_lib.trackers.tracker import Prediction, Sample
+from tas_lib.trackers.tracker import Network, Prediction, Sample
 
 PRESETS = {"paper": PAPER, "small": SMALL}
 SWITCHES = "bidirectional", "continuous_visibility", "mesh_embedding"
@@ -30,7 +30,7 @@ VISIBLE = 0.5  # least correlation of a point that counts as seen, where that is
 VISIBILITY_WEIGHT = 10.0  # of its error, beside pixels; CoTracker's
 
 
-class TASNet(nn.Module):
+class TASNet(Network):
     """The network.
 
     official: whether features and tokens are those of CoTracker's published weights, which networks
@@ -65,13 +65,13 @@ class TASNet(nn.Module):
         with torch.no_grad():
             # Ours: a new network leaves points and features about as they are, and is quiet inside,
             # so that a step of training changes little.
-            self.cotracker.ffeat_updater[0].weight *= 0.01
+            self.cotracker.ffeat_updater.get_parameter("0.weight").mul_(0.01)
             self.cotracker.updateformer.flow_head.weight[:2] *= 0.02
             self.cotracker.updateformer.input_transform.weight *= 0.2
         self.psi = _perceptron(2, 32, 64, 128, sizes.latent) if mesh_embedding else None
-        if mesh_embedding and official:  # starts as what its weights were trained for
-            nn.init.zeros_(self.psi[-1].weight)
-            nn.init.zeros_(self.psi[-1].bias)
+        if self.psi is not None and official:  # starts as what its weights were trained for
+            for weights in self.psi[-1].parameters():
+                nn.init.zeros_(weights)
 
     def forward(self, video: Tensor, points: Tensor, frame: int, grid: Tensor) -> Prediction:
         """Points (N, 2) [px] with mesh coordinates grid (N, 2), followed from `frame` on.

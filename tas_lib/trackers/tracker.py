@@ -7,14 +7,15 @@ integers at pixel centres.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import xarray as xr
 from scipy.ndimage import gaussian_filter
-from torch import Tensor
+from torch import Tensor, nn
 
 from tas_lib.errors import InputError
 from tas_lib.recording import MESH_DIMS, validate
@@ -70,15 +71,31 @@ class Tracker(Protocol):
         """mesh (l, r, 2) [px] at `frame` -> tracks (T, l, r, 2) [px], visibility (T, l, r)."""
 
 
+class Network(nn.Module):
+    """What a network says of itself; `Learned` makes it a tracker."""
+
+    start: str  # like `least`, as a `Tracker` has it
+    least: tuple[int, int]
+    bidirectional: bool  # else it only looks ahead, from frame 0 on
+    progress: bool  # shown while it tracks
+    rate: float  # of learning
+    sizes: Any
+    switches: dict[str, bool]
+    loss: Callable[[Sample], Tensor]
+    matching: Callable[[Sample], Tensor]  # that part of it which encoders alone make
+
+
 class Learned:
     """A network as a tracker. `pixel` [m] is that of its training; `start`, by default its own."""
 
-    def __init__(self, network: torch.nn.Module, pixel: float, start: str | None = None):
+    def __init__(self, network: Network, pixel: float, start: str | None = None):
         self.network, self.pixel = network.eval(), pixel
         self.start, self.least = start or network.start, network.least
         self.expects_correlation = getattr(network, "continuous_visibility", False)
 
-    def follow(self, canvas, mesh, frame, progress=False):
+    def follow(
+        self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         self.network.progress = progress
         device = next(self.network.parameters()).device
         shape, video = mesh.shape[:2], canvas.video.to(device)
@@ -92,17 +109,17 @@ class Learned:
         return tracks, found.visibility.double().cpu().numpy().reshape(len(video), *shape)
 
 
-def _both_ways(network, video, points, frame, grid) -> Prediction:
+def _both_ways(
+    network: Network, video: Tensor, points: Tensor, frame: int, grid: Tensor
+) -> Prediction:
     """The network's prediction; one that only looks ahead also sees the film run backwards."""
     if network.bidirectional or frame == 0:
         return network(video, points, frame, grid)
     ahead = network(video[frame:], points, 0, grid)
     back = network(video[: frame + 1].flip(0), points, 0, grid)
-    return Prediction(
-        *(
-            None if a is None else torch.cat((b.flip(0), a[1:]))
-            for a, b in zip(ahead, back, strict=True)
-        )
+    return Prediction._make(
+        None if a is None else torch.cat((b.flip(0), a[1:]))
+        for a, b in zip(ahead, back, strict=True)
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from tas_lib.errors import InputError
 from tas_lib.recording import replacing
 from tas_lib.trackers import cotracker, echotracker, myotracker, tasnet
+from tas_lib.trackers.tracker import Network
 
-NETWORKS = {  # and its sizes
+NETWORKS: dict[str, tuple[type[Network], Callable[..., Any]]] = {  # and its sizes
     "TASNet": (tasnet.TASNet, cotracker.Sizes),
     "EchoTracker": (echotracker.EchoTracker, echotracker.Sizes),
     "MyoTracker": (myotracker.MyoTracker, myotracker.Sizes),
@@ -40,13 +42,13 @@ BROKEN = (  # what a file of any content may raise when it is read
 )
 
 
-def describe(network: nn.Module) -> dict[str, Any]:
+def describe(network: Network) -> dict[str, Any]:
     """What `load` makes a network from: its name, sizes and switches."""
     sizes, switches = asdict(network.sizes), getattr(network, "switches", {})
     return {"name": type(network).__name__, "sizes": sizes, "switches": switches}
 
 
-def save(network: nn.Module, path: str | Path, card: dict[str, Any] | None = None) -> Path:
+def save(network: Network, path: str | Path, card: dict[str, Any] | None = None) -> Path:
     """Write a network's weights, and in `card` what else is to be known of them."""
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
@@ -62,7 +64,7 @@ def card(path: str | Path) -> dict[str, Any]:
     return _read(path, card_alone=True)[0]
 
 
-def load(path: str | Path) -> nn.Module:
+def load(path: str | Path) -> Network:
     """The network in a file, on the CPU. Raises InputError where file and network do not fit."""
     about, tensors = _read(path)
     try:
@@ -86,7 +88,7 @@ def learnt_from(card: dict[str, Any]) -> set[str]:
     return before | set(card.get("patients", ()))
 
 
-def begin_from(network: nn.Module, path: str | Path) -> nn.Module:
+def begin_from(network: Network, path: str | Path) -> Network:
     """A network like `network` that starts from the weights in a file of another one of its kind.
 
     Switches may differ: a part that only the new network has stays as it was drawn, one that only
@@ -143,7 +145,9 @@ class _Undrawn(TorchFunctionMode):
     On PyTorch's meta device that would first import its compiler, for more than a second.
     """
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
 
 
