@@ -16,7 +16,6 @@ the least validation error) and `log.csv`.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import time
 from collections.abc import Callable
@@ -29,8 +28,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -38,10 +35,9 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from tas_lib import ranks
+from tas_lib import checkpoints, ranks
 from tas_lib.errors import InputError
 from tas_lib.provenance import facts
-from tas_lib.recording import replacing
 from tas_lib.samples import Clip, Sequence, batch, draw
 from tas_lib.trackers import weights
 from tas_lib.trackers.tracker import Network, Sample
@@ -53,7 +49,6 @@ MATRIX = 16  # rows and columns at least, of what Muon moves
 LOG_EVERY = 20
 CHECKPOINT_EVERY = 300  # seconds, or at a validation, whichever comes first
 DRAWING = {"cpu": 0, "cuda": 3}  # processes that draw examples while a step is made, if any may
-COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"
 
 
 @dataclass(frozen=True)
@@ -114,7 +109,7 @@ def train(
     device = next(network.parameters()).device
     optimisers = _optimisers(network, budget)
     run = _identity(network, budget, seed, about or {})
-    step, best, spent = _resume(folder, network, optimisers, run)
+    step, best, spent = checkpoints.resume(folder, network, optimisers, run)
     losses, started, first = list[float](), time.perf_counter() - spent, ranks.rank() == 0
     kept = time.perf_counter()
     with (
@@ -123,7 +118,7 @@ def train(
     ):
         log = csv.writer(file)
         if not step:
-            log.writerow(COLUMNS)
+            log.writerow(checkpoints.COLUMNS)
         examples = DataLoader(
             _Examples(training, budget, seed, network.start == "es"),
             batch_size=None,
@@ -161,7 +156,7 @@ def train(
                 late = first and time.perf_counter() - kept > CHECKPOINT_EVERY
             if error is not None or late:
                 state = {"step": step, "best": best, "seconds": spent, "run": run}
-                _checkpoint(folder, network, optimisers, state)
+                checkpoints.save(folder, network, optimisers, state)
                 kept = time.perf_counter()
             bar.update()
     return best
@@ -183,7 +178,7 @@ def finished(
     if not path.exists():
         return None
     budget = replace(budget, rate=budget.rate or network.rate)
-    state = _state(path, _identity(network, budget, seed, about))[0]
+    state = checkpoints.read(path, _identity(network, budget, seed, about))[0]
     if state["step"] < budget.steps:
         return None
     return float("inf") if ranks.rank() else state["best"]
@@ -285,75 +280,6 @@ def validate(network: Network, sequences: Many[Sequence]) -> float:
         found = network(video, tracks[frame], frame, seq.grid.to(device)).points
         errors.append(1e3 * seq.pixel * (found - tracks).norm(dim=-1).mean().item())
     return float(np.mean(errors))
-
-
-def _checkpoint(
-    folder: Path, network: Network, optimisers: list[Optimizer], state: dict[str, Any]
-) -> None:
-    tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
-    for name, moments in _moments(network, optimisers).items():
-        tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in moments.items()}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with replacing(folder / "last.safetensors") as temporary:
-        save_file(tensors, temporary, {"state": json.dumps(state)})
-
-
-def _moments(network: Network, optimisers: list[Optimizer]) -> dict[str, dict[str, Any]]:
-    """What the optimisers remember of each parameter; may be filled."""
-    of = {p: o.state for o in optimisers for group in o.param_groups for p in group["params"]}
-    return {name: of[p][p] for name, p in network.named_parameters()}
-
-
-def _resume(
-    folder: Path, network: Network, optimisers: list[Optimizer], run: dict[str, Any]
-) -> tuple[int, float, float]:
-    """Step, least error and seconds so far; weights and moments are put back."""
-    path = folder / "last.safetensors"
-    if not path.exists():
-        if not ranks.rank():
-            (folder / "log.csv").unlink(missing_ok=True)
-        return 0, float("inf"), 0.0
-    state, tensors = _state(path, run)
-    named, moments = dict(network.named_parameters()), _moments(network, optimisers)
-    network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("weights.")})
-    for name, moment in tensors.items():
-        key, _, parameter = name.partition(".")
-        if key != "weights":
-            value = moment if key == "step" else moment.to(named[parameter].device)
-            moments[parameter][key] = value
-    if ranks.rank():
-        return state["step"], float("inf"), state["seconds"]
-    kept = [row for row in _rows(folder / "log.csv") if int(row[0]) <= state["step"]]
-    with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *kept])
-    return state["step"], state["best"], state["seconds"]
-
-
-def _state(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A checkpoint's state and tensors. Raises InputError where it is broken, or of another run."""
-    try:
-        with safe_open(path, "pt") as file:
-            state = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        before, step = state["run"], state["step"]
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"is no checkpoint ({type(error).__name__}: {error})"
-        raise InputError(path, "file", problem, "delete it to start anew") from error
-    run = json.loads(json.dumps(run))
-    free = {"command"} | ({"threads"} if step == run["budget"]["steps"] else set())
-    keys = sorted((run.keys() | before.keys()) - free)
-    other = [key for key in keys if run.get(key) != before.get(key)]
-    if other:
-        problem = f"is of another run ({', '.join(other)} differ)"
-        raise InputError(path, "file", problem, "name another folder")
-    return state, tensors
-
-
-def _rows(path: Path) -> list[list[str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
 
 
 def profile(name: str, **changes: Any) -> Budget:

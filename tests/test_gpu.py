@@ -57,6 +57,6 @@ def test_losses_are_those_of_the_cpu(data, monkeypatch):
         torch.manual_seed(0)
         network = registry.network(name)
         sample = samples.batch(data, Clip(6, 9), np.random.default_rng(0), network.start == "es")
-        here = training._mean(network.loss, sample).item()
+        here = training._at_once(network.loss, sample).item()
         there = samples.Sample(*(v.cuda() if torch.is_tensor(v) else v for v in sample))
-        assert training._mean(network.cuda().loss, there).item() == pytest.approx(here, rel=1e-2)
+        assert training._at_once(network.cuda().loss, there).item() == pytest.approx(here, rel=1e-2)

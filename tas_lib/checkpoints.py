@@ -1,0 +1,95 @@
+"""What a training leaves in its folder so that it can go on: a checkpoint, and the log until then.
+
+`last.safetensors` holds weights, the optimisers' moments and a state: step, least error, seconds,
+and what makes the run, by which another one is told from it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from tas_lib import ranks
+from tas_lib.errors import InputError
+from tas_lib.recording import replacing
+from tas_lib.trackers.tracker import Network
+
+COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"  # of log.csv
+
+
+def save(
+    folder: Path, network: Network, optimisers: list[Optimizer], state: dict[str, Any]
+) -> None:
+    """Keep weights, moments and `state`: step, best, seconds and what makes the run."""
+    tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
+    for name, moments in _moments(network, optimisers).items():
+        tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in moments.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with replacing(folder / "last.safetensors") as temporary:
+        save_file(tensors, temporary, {"state": json.dumps(state)})
+
+
+def _moments(network: Network, optimisers: list[Optimizer]) -> dict[str, dict[str, Any]]:
+    """What the optimisers remember of each parameter; may be filled."""
+    of = {p: o.state for o in optimisers for group in o.param_groups for p in group["params"]}
+    return {name: of[p][p] for name, p in network.named_parameters()}
+
+
+def resume(
+    folder: Path, network: Network, optimisers: list[Optimizer], run: dict[str, Any]
+) -> tuple[int, float, float]:
+    """Step, least error and seconds so far; weights and moments are put back."""
+    path = folder / "last.safetensors"
+    if not path.exists():
+        if not ranks.rank():
+            (folder / "log.csv").unlink(missing_ok=True)
+        return 0, float("inf"), 0.0
+    state, tensors = read(path, run)
+    named, moments = dict(network.named_parameters()), _moments(network, optimisers)
+    network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("weights.")})
+    for name, moment in tensors.items():
+        key, _, parameter = name.partition(".")
+        if key != "weights":
+            value = moment if key == "step" else moment.to(named[parameter].device)
+            moments[parameter][key] = value
+    if ranks.rank():
+        return state["step"], float("inf"), state["seconds"]
+    kept = [row for row in _rows(folder / "log.csv") if int(row[0]) <= state["step"]]
+    with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *kept])
+    return state["step"], state["best"], state["seconds"]
+
+
+def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A checkpoint's state and tensors. Raises InputError where it is broken, or of another run."""
+    try:
+        with safe_open(path, "pt") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        before, step = state["run"], state["step"]
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"is no checkpoint ({type(error).__name__}: {error})"
+        raise InputError(path, "file", problem, "delete it to start anew") from error
+    run = json.loads(json.dumps(run))
+    free = {"command"} | ({"threads"} if step == run["budget"]["steps"] else set())
+    keys = sorted((run.keys() | before.keys()) - free)
+    other = [key for key in keys if run.get(key) != before.get(key)]
+    if other:
+        problem = f"is of another run ({', '.join(other)} differ)"
+        raise InputError(path, "file", problem, "name another folder")
+    return state, tensors
+
+
+def _rows(path: Path) -> list[list[str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
