@@ -1,16 +1,27 @@
 """The house as CONTRIBUTING.md and the book tell of it: imports go one way, packages say why."""
 
 import importlib.util
+import json
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pytest
+
+from tas_lib import provenance
 
 REPO = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("house", REPO / "book/_ext/house.py")
-house = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(house)
+
+
+def extension(name):
+    spec = importlib.util.spec_from_file_location(name, REPO / f"book/_ext/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+house, covered = extension("house"), extension("covered")
 
 
 def test_every_module_is_in_one_row():
@@ -76,3 +87,18 @@ def test_every_dependency_says_why():
     for group, packages in project["optional-dependencies"].items():
         assert len(known[group]) == len(packages), group
     assert not [package for group in known.values() for package, why in group.items() if not why]
+
+
+@pytest.mark.parametrize("commit", ["abc1234", "abc1234-dirty"])
+def test_coverage_is_shown_with_its_commit_if_it_has_one(tmp_path, monkeypatch, commit):
+    monkeypatch.setattr(provenance, "commit", lambda: commit)
+    monkeypatch.setattr(house, "REPO", tmp_path)
+    (tmp_path / "book").mkdir()
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"totals": {"percent_covered": 87.65, "num_statements": 1234}}))
+    covered.main(str(report), str(tmp_path / "book/coverage.json"))
+    shown = house.show_coverage()[0].astext()
+    if commit == "abc1234":
+        assert all(word in shown for word in ("88 %", "1,234", "commit abc1234", "make coverage"))
+    else:
+        assert shown == "make coverage measures it."

@@ -16,7 +16,7 @@ import tas_lib
 
 LIBRARY = Path(tas_lib.__file__).parent
 REPO = LIBRARY.parent
-LINE = 78  # characters of module names in a line of the picture
+LINE = 92  # characters of module names in a line of the picture
 
 
 @dataclass(frozen=True)
