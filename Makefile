@@ -3,8 +3,8 @@
 #   make test                  the tests
 #   make lab                   experiments with sliders, in JupyterLab
 #   make table1                Table I from the beginning: hours at the laptop profile
-# Also: make env, make lint, make calibration, make clean, make help. Needs Python 3.11 to 3.13, make and
-# a network.
+# Also: make env, make lint, make coverage, make record, make calibration, make clean, make help. Needs
+# Python 3.11 to 3.13, make and a network.
 #
 # A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by
@@ -25,7 +25,7 @@ HTML  := _build/html/index.html
 NAMES := $(shell sed -n 's|.*file: notebooks/||p' _toc.yml)
 DONE  := $(NAMES:%=$(EXEC)/%.ipynb)
 CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml notebooks/archive pyproject.toml constraints.txt
-PAGES := book _config.yml _toc.yml constraints.txt $(DONE)
+PAGES := book tas_lib _config.yml _toc.yml constraints.txt pyproject.toml CONTRIBUTING.md $(DONE)
 
 # PyTorch for the CPU alone; PyPI's wheel for Linux brings some 3 GB of CUDA.
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
@@ -37,7 +37,7 @@ export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help env book lab test table1 record lint calibration clean FORCE
+.PHONY: help env book lab test coverage table1 record lint calibration clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -109,6 +109,13 @@ lab: $(STAMP)
 # A process a core, each with one thread.
 test: $(STAMP)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist worksteal $(TESTS)
+
+# Which lines the fast tests run; all of them on a commit without changes: also for the page that tells.
+coverage: $(STAMP)
+	@mkdir -p _build
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist worksteal --cov=tas_lib --cov-report=term:skip-covered \
+	    --cov-report=json:_build/coverage.json $(TESTS)
+	@$(if $(TESTS),,$(PY) book/_ext/covered.py _build/coverage.json book/coverage.json)
 
 # Equal budgets for all rows, and one start: a network that learnt from simple hearts, or, at the paper's
 # size and on a GPU, INIT=cotracker.safetensors, the published weights as `tas weights import` writes

@@ -1,9 +1,12 @@
 """Every page of the built book in Chromium: nothing fails, nothing is fetched, all can read it."""
 
+import re
 from functools import partial
+from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
@@ -70,3 +73,26 @@ def test_page_is_for_everybody(name, look, visit, site):
     for k in range(drawn.count()):
         about = drawn.nth(k)
         assert about.get_attribute("alt") or about.get_attribute("aria-label")
+
+
+def links(path):
+    """Targets of a page's links, and the names that links may point to in it."""
+    text = path.read_text()
+    found = re.findall(r'<a\b[^>]*?\bhref="([^"]*)"', text)
+    return [unescape(link) for link in found], set(re.findall(r'\bid="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_link_is_dead(name):
+    """Pages and places within the book are there; while it has no address, nothing asks for one."""
+    page = HTML / f"{name}.html"
+    address = yaml.safe_load((REPO / "_config.yml").read_text())["repository"]["url"]
+    for link in links(page)[0]:
+        parts = urlsplit(link)
+        if parts.scheme:
+            assert parts.scheme in ("https", "mailto", "data"), link
+            assert address or not re.search("mybinder|/edit/|/issues/new", link), link
+            continue
+        target = page.parent / unquote(parts.path) if parts.path else page
+        assert link and target.is_file(), link
+        assert not parts.fragment or unquote(parts.fragment) in links(target)[1], link

@@ -1,9 +1,24 @@
-"""Small repairs to the pages that Jupyter Book makes of executed, text-based notebooks."""
+"""Small repairs to the pages that Jupyter Book makes of executed notebooks; their buttons."""
 
 import json
+import re
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
+
+
+def show_address(app, config) -> None:
+    """Buttons to the repository and to Binder where the book has a public address, else none."""
+    options = config.html_theme_options
+    url = options.get("repository_url", "").rstrip("/")
+    for name in ("use_repository_button", "use_edit_page_button", "use_issues_button"):
+        options[name] = bool(url)
+    options["launch_buttons"] = {
+        **options.get("launch_buttons", {}),
+        "binderhub_url": "https://mybinder.org" if url else "",
+    }
+    if github := re.fullmatch(r"https://github\.com/([^/]+)/([^/]+)", url):
+        config.html_baseurl = f"https://{github[1].lower()}.github.io/{github[2]}/"
 
 
 def fold_parameters(app, docname: str, source: list[str]) -> None:
@@ -52,6 +67,7 @@ def repair_page(app, pagename: str, templatename: str, context: dict, doctree) -
 
 
 def setup(app) -> dict:
+    app.connect("config-inited", show_address)
     app.connect("source-read", fold_parameters)
     app.connect("html-page-context", repair_page, priority=900)  # after the theme's own
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
