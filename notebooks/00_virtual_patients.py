@@ -49,7 +49,7 @@ from tas_lib.artefacts import Scanner
 from tas_lib.bench import peak_memory
 from tas_lib.book import glue, provenance, themed
 from tas_lib.clinic import image
-from tas_lib.cohorts import COHORTS, cases, placed
+from tas_lib.cohorts import COHORTS, cases
 from tas_lib.figures import draw_mesh, show_frame
 from tas_lib.observers import accepted, carried, observer
 from tas_lib.patients import PATHOLOGIES, measures, random_heart
@@ -60,6 +60,7 @@ from tas_lib.simulator import CLINICAL, SectorOperator
 from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import track
+from tas_lib.visits import placed
 
 operator = SectorOperator(CLINICAL, progress=False)
 EVALUATED = "sshf", "hunt", "hunt-a"

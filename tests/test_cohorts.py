@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from tas_lib import cli, cohorts, recording
+from tas_lib import cli, cohorts, recording, visits
 from tas_lib.anatomy import Anatomy
 from tas_lib.clinic import Pose
 from tas_lib.cohorts import COHORTS, cases, make_cohort
@@ -36,19 +36,20 @@ def small_world(acquisition, operator):
     def few_frames(*args):
         return dataclasses.replace(scanner(*args), frame_rate=20.0, density=1.0)
 
-    scanner = cohorts._scanner
-    return {
-        "CLINICAL": acquisition,
-        "operator_of": lambda acq, progress: operator,
-        "random_heart": heart,
-        "_scanner": few_frames,
-    }
+    scanner = visits._scanner
+    return [
+        (visits, "CLINICAL", acquisition),
+        (visits, "_scanner", few_frames),
+        (cohorts, "CLINICAL", acquisition),
+        (cohorts, "operator_of", lambda acq, progress: operator),
+        (cohorts, "random_heart", heart),
+    ]
 
 
 @pytest.fixture
 def small(monkeypatch, small_world):
-    for name, value in small_world.items():
-        monkeypatch.setattr(cohorts, name, value)
+    for change in small_world:
+        monkeypatch.setattr(*change)
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +57,8 @@ def ready(tmp_path_factory, small_world):
     """A folder with one patient."""
     folder = tmp_path_factory.mktemp("cohort")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in small_world.items():
-            patch.setattr(cohorts, name, value)
+        for change in small_world:
+            patch.setattr(*change)
         make(folder)
     return folder
 
@@ -137,14 +138,14 @@ def test_strain_of_a_cohort_is_near_the_papers():
 
 def test_on_another_day_the_heart_is_nearly_the_same():
     heart, rng = random_heart(3), np.random.default_rng(0)
-    days = [cohorts.another_day(heart, rng) for _ in range(40)]
+    days = [visits.another_day(heart, rng) for _ in range(40)]
     gls = np.array([day.mean_gls() for day in days]) / heart.mean_gls()
     rate = heart.cycle.rr[0] / np.array([day.cycle.rr[0] for day in days])
     assert np.mean(gls) == pytest.approx(1, abs=0.01) and 0.01 < np.std(gls) < 0.03
     assert np.mean(rate) == pytest.approx(1, abs=0.03) and 0.03 < np.std(rate) < 0.07
 
     flutter = random_heart(3, "atrial fibrillation")
-    longest = {int(np.argmax(cohorts.another_day(flutter, rng).cycle.rr)) for _ in range(40)}
+    longest = {int(np.argmax(visits.another_day(flutter, rng).cycle.rr)) for _ in range(40)}
     assert len(longest) > 5
 
 
@@ -153,18 +154,18 @@ def test_the_fastest_heart_has_another_day():
     cycle = Cycle(rr=(0.6,))
     heart = Heart(cycle=cycle, motion=Motion(delay=0.11))
     for seed in range(20):
-        cohorts.another_day(heart, np.random.default_rng(seed))
+        visits.another_day(heart, np.random.default_rng(seed))
 
 
 def test_a_pose_that_leaves_the_sector_is_drawn_anew(monkeypatch):
     poses = [Pose("A4C", tilt=0.8), Pose("A4C", elevation=60e-3), Pose("A4C", tilt=0.01)]
-    monkeypatch.setattr(cohorts, "_pose", lambda *_: poses.pop(0) if len(poses) > 1 else poses[0])
-    pose, scanner = cohorts.placed(Heart(), "A4C", np.random.default_rng(0))
+    monkeypatch.setattr(visits, "_pose", lambda *_: poses.pop(0) if len(poses) > 1 else poses[0])
+    pose, scanner = visits.placed(Heart(), "A4C", np.random.default_rng(0))
     assert pose.tilt == 0.01 and scanner.depth > pose.apex_depth + 90e-3
     poses[0] = Pose("A4C", tilt=0.8)
-    monkeypatch.setattr(cohorts, "POSES", 3)
+    monkeypatch.setattr(visits, "POSES", 3)
     with pytest.raises(InputError, match="A4C: leaves the sector.*; use a wider"):
-        cohorts.placed(Heart(), "A4C", np.random.default_rng(0))
+        visits.placed(Heart(), "A4C", np.random.default_rng(0))
 
 
 # ---------------------------------------------------------------- folders
