@@ -166,8 +166,8 @@ def c11(e: Evidence) -> Findings:
 
 @_rule
 def c12(e: Evidence) -> Findings:
-    folded = people(e.ablation(), "folded")
-    fewer = estimate(FAR_MORE * folded["tasnet"] - folded["myotracker"])
+    folded = people(e.comparison(*COHORTS), "folded")
+    fewer = estimate(FAR_MORE * folded[TASNET] - folded["tas/myotracker"])
     return [Quantity(f"folded films, %: {FAR_MORE:g} x TAS-Net's less MyoTracker's", fewer)]
 
 

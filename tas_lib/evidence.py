@@ -36,9 +36,8 @@ MADE_BY = {  # archive -> what writes it
 }
 for _name in COHORTS:
     MADE_BY |= {
-        f"comparison_{_name}": f"tas evaluate {_name.upper()} --runs RUNS --tracker speckle",
-        f"agreement_{_name}": f"tas agreement {_name.upper()} --tracker speckle"
-        " --tracker tas/tasnet=RUNS/tas/tasnet/seed0/best.safetensors ...",
+        f"comparison_{_name}": f"tas evaluate {_name.upper()} --tracker tas/tasnet=tasnet ...",
+        f"agreement_{_name}": f"tas agreement {_name.upper()} --tracker tas/tasnet=tasnet ...",
     }
 
 

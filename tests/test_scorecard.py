@@ -118,7 +118,8 @@ class World:
             for network, v in rank.items()
             for data, more in (("tas", 0.0), ("burman", 0.4))
         }
-        self.tracked(name, errors | {"speckle": (1.0, 1.0)})
+        folds = {"tas/tasnet": 0.0, "tas/myotracker": 1.0 if self.way > 0 else 0.0}
+        self.tracked(name, errors | {"speckle": (1.0, 1.0)}, folds)
         if self.way < 0:
             self._worse_in_a3c(name)
 
