@@ -99,13 +99,15 @@ def mean_absolute_error(simulated: xr.DataArray, real: xr.DataArray, es: int) ->
 def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tuple[float, float]:
     """Full widths (axial, lateral) at half maximum [m] of the speckle's autocorrelation in frame t.
 
-    Mean autocorrelation of the windows around all mesh points, along z and along x.
+    Mean autocorrelation of the windows around all mesh points, along z and along x; those that are
+    of one grey, in a shadow, say nothing. NaN where all are.
     """
     dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
     (half_x, _), (half_z, _) = window.pixels(dx), window.pixels(dz)
     squares = _squares(recording, t, half_z, half_x)
     squares = squares - squares.mean((1, 2), keepdim=True)
     power = torch.fft.rfft2(squares, s=(4 * half_z + 2, 4 * half_x + 2)).abs() ** 2
+    power = power[power.sum((1, 2)) > 0]
     auto = torch.fft.irfft2((power / power.sum((1, 2), keepdim=True)).mean(0)).numpy()
     axial, lateral = (
         2 * step * np.interp(-0.5, -line[:half] / line[0], np.arange(half))

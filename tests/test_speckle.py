@@ -153,3 +153,17 @@ def test_speckle_size_is_the_width_of_the_autocorrelation():
     frame = smooth_noise(np.random.default_rng(5), (120, 135), sd)
     found = speckle_size(clip(np.stack([frame] * 2)), 0, Window(size=12e-3))
     np.testing.assert_allclose(found, 2 * np.sqrt(4 * np.log(2)) * sd * PIXEL, rtol=0.12)
+
+
+def test_windows_of_one_grey_have_no_say_in_the_size_of_speckle():
+    frame = smooth_noise(np.random.default_rng(5), (120, 135), np.array([1.2, 2.0]))
+    window, whole = Window(size=8e-3), clip(np.stack([frame] * 2))
+    alone = speckle_size(whole, 0, window)
+    shadowed = whole.copy(deep=True)
+    x, z = shadowed.mesh.values[0, 0, 0]
+    near = (np.abs(shadowed.x - x) < 5e-3) & (np.abs(shadowed.z - z) < 5e-3)
+    shadowed["bmode"] = shadowed.bmode.where(~near, 0.0)
+    found = speckle_size(shadowed, 0, window)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found, alone, rtol=0.5)
+    assert np.isnan(speckle_size(clip(np.zeros((2, 120, 135))), 0, window)).all()
