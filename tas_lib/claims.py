@@ -2,7 +2,8 @@
 
 A rule returns its quantities, or why it cannot be tested. Differences are in mm (trajectories) or
 points of strain; "at its best": the p of S1 that suits the templates best. Limits other than 0 are
-our reading of the claim's words: PAR, SAME_ORDER, and those beside them.
+our reading of the claim's words: PAR, SAME_ORDER, and those beside them. All 24 in one file, so
+that they are read side by side.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ feature is; attention over the frames of a point and over the points of a frame 
 updates. The next window starts halfway, from what this one has found.
 
 Parameters have the names of the published weights, which load as they are. Grid coordinates [x, y]
-are pixels divided by the stride.
+are pixels divided by the stride. The whole network is in this one file, to be read from top to end.
 """
 
 from __future__ import annotations
