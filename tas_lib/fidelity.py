@@ -37,16 +37,20 @@ def fidelity(
     seed: int = 0,
     workers: int | None = None,
     *,
+    truth: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Speckle correlation of templates (recordings, .nc) and their simulations: a row each.
 
-    Virtual patients count as real ones do: masks give their mesh. workers: see `farm.each`.
+    Virtual patients count as real ones do: masks give their mesh, or, with `truth`, it is the one
+    that nobody knows of a real patient. workers: see `farm.each`.
     Columns: file, ABOUT; strategy, TEMPLATE, "S1 p=0.5", S2, S3 or FLOOR; mae, from the template,
     of FLOOR from S3; mean, of the correlation without end-systole; spread, SD over the points of
     the centreline, mean over time. Raises InputError.
     """
-    pairs = each(partial(_rows, seed=seed), [path.resolve() for path in templates], workers)
+    pairs = each(
+        partial(_rows, seed=seed, truth=truth), [path.resolve() for path in templates], workers
+    )
     found = {}
     for path, rows in tqdm(
         pairs, "strategies", len(templates), unit="template", disable=not progress
@@ -57,9 +61,13 @@ def fidelity(
     return pd.DataFrame([row for path in sorted(found) for row in found[path]])
 
 
-def _rows(path: Path, seed: int) -> list[dict[str, Any]]:
+def _rows(path: Path, seed: int, truth: bool) -> list[dict[str, Any]]:
     template = open_template(path)
-    if "elevation" in template:  # the truth of a virtual patient
+    virtual = "elevation" in template
+    if truth and not virtual:
+        problem = "is not known: this is no virtual patient"
+        raise InputError(path, "true motion", problem, "leave --truth away")
+    if virtual and not truth:
         template = coarse(template)
     es, real = int(template.attrs["es_frame"]), correlation(template)
     operator = operator_of(acquisition(template), progress=False)

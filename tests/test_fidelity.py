@@ -36,3 +36,18 @@ def test_every_strategy_has_a_row_of_every_template(folder, tmp_path):
     assert (mean["S1 p=1.0"] > mean["S1 p=0.2"]).all() and FLOOR in mae
     assert table["spread"].between(0, 0.5).all()
     assert f"S3{'':<19}{mae['S3'].mean():8.3f}" in result.stdout
+
+
+def test_the_true_motion_is_known_of_virtual_templates_alone(folder, tmp_path, monkeypatch):
+    words = ["strategies", str(folder), "--truth", "--out", str(tmp_path / "out.json")]
+    result = CliRunner().invoke(cli.app, [*words, "--workers", "1"])
+    assert result.exit_code == 2 and "true motion: is not known" in result.stderr
+
+    for path in folder.glob("*.nc"):
+        ds = recording.open(path)
+        ds["elevation"] = ds.mesh.isel(axis=0, drop=True) * 0
+        recording.save(ds.assign_attrs(seed=0), path)
+    monkeypatch.setattr(fidelity, "coarse", lambda template: pytest.fail("masks were asked"))
+    result = CliRunner().invoke(cli.app, [*words, "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    assert "strategies DIR --truth --seed 0" in (tmp_path / "out.json").read_text()

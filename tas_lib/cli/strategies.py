@@ -21,6 +21,10 @@ def strategies(
     n: Annotated[
         int | None, typer.Option("--n", min=1, metavar="N", help="The first templates alone.")
     ] = None,
+    truth: Annotated[
+        bool,
+        typer.Option("--truth", help="Of virtual templates the true motion, not that of masks."),
+    ] = False,
     seed: Seed = 0,
     workers: Makers = None,
     quiet: Quiet = False,
@@ -45,8 +49,8 @@ def strategies(
 
     paths = templates_in(templates)[:n]
     with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
-        table = fidelity(paths, seed, workers, progress=not quiet)
-        chosen = f"--n {n} " * (n is not None)
+        table = fidelity(paths, seed, workers, truth=truth, progress=not quiet)
+        chosen = f"--n {n} " * (n is not None) + "--truth " * truth
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
         cohort = made_by(templates) if (templates / MANIFEST).exists() else {}
         made = {"command": command, **cohort, "seed": seed, **facts()}
