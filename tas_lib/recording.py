@@ -5,6 +5,7 @@ A recording is an `xarray.Dataset`. Only ``bmode`` is compulsory; a mesh is adde
 from the probe, x to the right of the image.
 """
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -30,6 +32,7 @@ LABELS = "background", "left-ventricular cavity", "myocardium", "left atrium"  #
 UNITS = {"time": "s", "z": "m", "x": "m", "mesh": "m", "axis": ""}
 RANGES = {"bmode": (0, 1), "coherence": (0, 1), "correlation": (-1, 1)}
 SECTOR = "sector_half_angle", "sector_r_min", "sector_r_max"  # attributes: rad, m, m
+MOST = 2**28  # numbers of a clip: what is larger is not read, lest it fill the memory
 TOLERANCE = 2e-3  # m, by which a mesh point may lie outside the sector
 
 
@@ -231,8 +234,11 @@ def open(path: str | Path) -> xr.Dataset:
     if not Path(path).is_file():
         raise InputError(path, "file", "does not exist", "check the path")
     try:
+        _check_storage(path)
         ds = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file raises whatever it stumbles over
         problem = f"is no readable NetCDF file ({error})"
         raise InputError(path, "file", problem, "write it again with recording.save") from error
     attrs = {k: v.item() if isinstance(v, np.generic) else v for k, v in ds.attrs.items()}
@@ -241,6 +247,27 @@ def open(path: str | Path) -> xr.Dataset:
         ds[name] = ds[name].astype(np.float32).clip(0, 1)  # levels / 255 are off by rounding
         ds[name].encoding = {}
     return ds
+
+
+def _check_storage(path: str | Path) -> None:
+    """Raises InputError where a file takes numbers from elsewhere, or states too many."""
+    with h5py.File(path) as file:
+        for name in file:
+            here = isinstance(file.get(name, getlink=True), h5py.HardLink)
+            item = file[name] if here else None
+            if isinstance(item, h5py.Dataset):
+                here = not (item.external or item.is_virtual)
+                check_size(path, item.shape or ())
+            if not here:
+                problem, remedy = "lies in another file", "write it again with recording.save"
+                raise InputError(path, name, problem, remedy)
+
+
+def check_size(where: object, shape: tuple[int, ...]) -> None:
+    """Raise an InputError where an array of that shape has more than MOST numbers."""
+    if math.prod(shape) > MOST:
+        problem = f"is {' x '.join(map(str, shape))}, more than {MOST} numbers"
+        raise InputError(where, "size", problem, "cut or shrink the clip")
 
 
 def thin(ds: xr.Dataset, step: int) -> xr.Dataset:

@@ -16,10 +16,13 @@ import xarray as xr
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tas_lib.errors import InputError
 from tas_lib.readers.sector import to_recording
+from tas_lib.recording import check_size
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,9 @@ def _header(path: Path) -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            meta = read_file_meta_info(path)
+            if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+                raise ValueError("its data are deflated, into any number of bytes")
             return pydicom.dcmread(path)
     except InvalidDicomError as error:
         problem = "is not a DICOM file (no DICM mark)"
@@ -119,6 +125,7 @@ def _pixels(header: Dataset, path: Path) -> np.ndarray:
     count = 1 if "NumberOfFrames" not in header else _positive(header, "NumberOfFrames", path)
     if count < 2:
         raise InputError(path, "NumberOfFrames", "is 1, a still image", "give a cine clip")
+    check_size(path, (int(count), *(int(_positive(header, k, path)) for k in ("Rows", "Columns"))))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
