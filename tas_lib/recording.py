@@ -5,7 +5,6 @@ A recording is an `xarray.Dataset`. Only ``bmode`` is compulsory; a mesh is adde
 from the probe, x to the right of the image.
 """
 
-import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 
-import h5py
 import numpy as np
 import xarray as xr
 
+from tas_lib import hdf5
 from tas_lib.errors import InputError
 
 MESH_DIMS = ("time", "longitudinal", "radial", "axis")
@@ -32,7 +31,6 @@ LABELS = "background", "left-ventricular cavity", "myocardium", "left atrium"  #
 UNITS = {"time": "s", "z": "m", "x": "m", "mesh": "m", "axis": ""}
 RANGES = {"bmode": (0, 1), "coherence": (0, 1), "correlation": (-1, 1)}
 SECTOR = "sector_half_angle", "sector_r_min", "sector_r_max"  # attributes: rad, m, m
-MOST = 2**28  # numbers of a clip: what is larger is not read, lest it fill the memory
 TOLERANCE = 2e-3  # m, by which a mesh point may lie outside the sector
 
 
@@ -234,7 +232,7 @@ def open(path: str | Path) -> xr.Dataset:
     if not Path(path).is_file():
         raise InputError(path, "file", "does not exist", "check the path")
     try:
-        _check_storage(path)
+        hdf5.check(path)
         ds = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
     except InputError:
         raise
@@ -247,27 +245,6 @@ def open(path: str | Path) -> xr.Dataset:
         ds[name] = ds[name].astype(np.float32).clip(0, 1)  # levels / 255 are off by rounding
         ds[name].encoding = {}
     return ds
-
-
-def _check_storage(path: str | Path) -> None:
-    """Raises InputError where a file takes numbers from elsewhere, or states too many."""
-    with h5py.File(path) as file:
-        for name in file:
-            here = isinstance(file.get(name, getlink=True), h5py.HardLink)
-            item = file[name] if here else None
-            if isinstance(item, h5py.Dataset):
-                here = not (item.external or item.is_virtual)
-                check_size(path, item.shape or ())
-            if not here:
-                problem, remedy = "lies in another file", "write it again with recording.save"
-                raise InputError(path, name, problem, remedy)
-
-
-def check_size(where: object, shape: tuple[int, ...]) -> None:
-    """Raise an InputError where an array of that shape has more than MOST numbers."""
-    if math.prod(shape) > MOST:
-        problem = f"is {' x '.join(map(str, shape))}, more than {MOST} numbers"
-        raise InputError(where, "size", problem, "cut or shrink the clip")
 
 
 def thin(ds: xr.Dataset, step: int) -> xr.Dataset:

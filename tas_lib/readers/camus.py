@@ -16,10 +16,9 @@ import numpy as np
 import SimpleITK as sitk
 import xarray as xr
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_size
 from tas_lib.masks import with_mesh
 from tas_lib.readers.sector import find_sector, to_recording
-from tas_lib.recording import check_size
 
 log = logging.getLogger(__name__)
 sitk.ProcessObject.SetGlobalWarningDisplay(False)  # headers are checked here

@@ -20,15 +20,17 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_size
 from tas_lib.readers.sector import to_recording
-from tas_lib.recording import check_size
 
 log = logging.getLogger(__name__)
 
 LICENCES = {  # by SOP Instance UID
     "1.2.840.114340.3.8251017118051.3.20160503.121539.16117.4": "MIT (pydicom-data)"
 }
+USED = "NumberOfFrames", "Rows", "Columns", "PhotometricInterpretation", "SOPInstanceUID"
+USED += "Manufacturer", "FrameTimeVector", "FrameIncrementPointer", "FrameTime", "CineRate"
+USED += ("RecommendedDisplayFrameRate",)
 SCALES = 1, 2, 4  # by which frames may have been shrunk after the regions were written
 
 
@@ -68,9 +70,9 @@ def read(path: str | Path) -> xr.Dataset:
         corner=(top, left),
         size=pixels.shape[1:3],
         frame_rate=1 / np.median(np.diff(time)),
-        licence=LICENCES.get(header.get("SOPInstanceUID"), "not stated"),
-        sop_instance_uid=header.get("SOPInstanceUID"),
-        manufacturer=header.get("Manufacturer"),
+        licence=LICENCES.get(_text(header, "SOPInstanceUID"), "not stated"),
+        sop_instance_uid=_text(header, "SOPInstanceUID"),
+        manufacturer=_text(header, "Manufacturer"),
         region_scale=scale,
     )
     width = 2 * ds.attrs["sector_r_max"] * np.sin(ds.attrs["sector_half_angle"])
@@ -96,7 +98,11 @@ def _header(path: Path) -> Dataset:
             meta = read_file_meta_info(path)
             if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
                 raise ValueError("its data are deflated, into any number of bytes")
-            return pydicom.dcmread(path)
+            header = pydicom.dcmread(path)
+            for holder, names in ((header, USED), *((r, r.keys()) for r in _regions(header))):
+                for name in names:
+                    holder.get(name)  # pydicom reads an element, and stumbles, when it is asked for
+            return header
     except InvalidDicomError as error:
         problem = "is not a DICOM file (no DICM mark)"
         raise InputError(path, "file", problem, "give a DICOM, MP4, AVI or GIF clip") from error
@@ -165,7 +171,7 @@ def _region(header: Dataset, path: Path) -> Dataset:
     """The largest region that is a 2-D (format 1) tissue (type 1) image in centimetres (unit 3)."""
     regions = [
         region
-        for region in header.get("SequenceOfUltrasoundRegions") or []
+        for region in _regions(header)
         if (region.get("RegionSpatialFormat"), region.get("RegionDataType")) == (1, 1)
         and all(isinstance(region.get(name), int) for name in _CORNERS)
     ]
@@ -180,6 +186,10 @@ def _region(header: Dataset, path: Path) -> Dataset:
         problem = f"have the codes {units} instead of 3 (cm)"
         raise InputError(path, "PhysicalUnits", problem, "export it with calibration in cm")
     return region
+
+
+def _regions(header: Dataset) -> list[Dataset]:
+    return header.get("SequenceOfUltrasoundRegions") or []
 
 
 def _scale(region: Dataset, shape: tuple[int, int], path: Path) -> int:
@@ -205,6 +215,10 @@ def _bad_region(path: Path, problem: str) -> InputError:
         f"the region does not fit the frames: {problem}",
         "export the clip at its original size, or as a video with --spacing-mm",
     )
+
+
+def _text(header: Dataset, name: str) -> str | None:
+    return str(header.get(name)) if header.get(name) is not None else None
 
 
 def _positive(dataset: Dataset, name: str, path: Path) -> float:

@@ -8,11 +8,10 @@ import imageio_ffmpeg
 import numpy as np
 import xarray as xr
 
-from tas_lib.errors import InputError
+from tas_lib.errors import MOST, InputError
 from tas_lib.readers.sector import to_recording
-from tas_lib.recording import MOST
 
-FRAMES = 10_000  # at most: damaged times make the decoder repeat frames without end
+FRAMES = 3_000  # at most: damaged times make the decoder repeat frames without end
 LIMITS = [  # of the decoder: seconds of computing, pixels, kinds (no lists of other files)
     *("-timelimit", "60", "-max_pixels", str(MOST)),
     *("-format_whitelist", "mov,avi,matroska,gif", "-protocol_whitelist", "file"),
