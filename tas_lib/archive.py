@@ -35,6 +35,6 @@ def read(path: str | Path, key: str = "rows") -> tuple[pd.DataFrame, dict[str, A
     try:
         about = json.loads(Path(path).read_text())
         return pd.DataFrame(about.pop(key)), about
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         problem = f"is no archived run with {key} ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "make it anew: its page says how") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
@@ -21,6 +21,7 @@ from tas_lib import ranks
 from tas_lib.errors import InputError
 from tas_lib.recording import replacing
 from tas_lib.trackers.tracker import Network
+from tas_lib.trackers.weights import BROKEN
 
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"  # of log.csv
 
@@ -54,15 +55,19 @@ def resume(
         return 0, float("inf"), 0.0
     state, tensors = read(path, run)
     named, moments = dict(network.named_parameters()), _moments(network, optimisers)
-    network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("weights.")})
-    for name, moment in tensors.items():
-        key, _, parameter = name.partition(".")
-        if key != "weights":
-            value = moment if key == "step" else moment.to(named[parameter].device)
-            moments[parameter][key] = value
+    try:
+        network.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("weights.")})
+        for name, moment in tensors.items():
+            key, _, parameter = name.partition(".")
+            if key != "weights":
+                value = moment if key == "step" else moment.to(named[parameter].device)
+                moments[parameter][key] = value
+    except (KeyError, RuntimeError) as error:
+        problem = f"does not fit the network ({error})"
+        raise InputError(path, "file", problem, "delete it to start anew") from error
     if ranks.rank():
         return state["step"], float("inf"), state["seconds"]
-    kept = [row for row in _rows(folder / "log.csv") if int(row[0]) <= state["step"]]
+    kept = _rows(folder / "log.csv", state["step"])
     with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *kept])
     return state["step"], state["best"], state["seconds"]
@@ -75,7 +80,10 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
             state = json.loads(file.metadata()["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         before, step = state["run"], state["step"]
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        kinds = {"run": dict, "step": int, "best": float, "seconds": float}
+        if not all(isinstance(state[key], kind) for key, kind in kinds.items()):
+            raise TypeError("its state has values of other types")
+    except BROKEN as error:
         problem = f"is no checkpoint ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "delete it to start anew") from error
     run = json.loads(json.dumps(run))
@@ -88,8 +96,14 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
     return state, tensors
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _rows(path: Path, last: int) -> list[list[str]]:
+    """What a log holds up to the step `last`. Raises InputError."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
+    try:
+        with path.open(newline="") as file:
+            rows = [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
+        return [row for row in rows if int(row[0]) <= last]
+    except (OSError, ValueError, csv.Error) as error:
+        problem = f"is no log of this program ({error})"
+        raise InputError(path, "file", problem, "delete it, the run goes on without") from error

@@ -85,13 +85,14 @@ def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
         manifest = json.loads(path.read_text())
         holds = {key: manifest[key] for key in identity}
-        _ = manifest["made_with"][-1]["commit"], manifest["recordings"]
+        _ = manifest["made_with"][-1]["commit"]
+        _check_entries(manifest)
     except FileNotFoundError:
         return {**identity, "made_with": [], "recordings": []}
     except OSError as error:
         problem = f"cannot be used ({error.strerror})"
         raise InputError(folder, "folder", problem, "name another one") from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         problem = f"is no manifest of this kind ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "name another folder, or delete it") from error
     other = [f"{key} {holds[key]}" for key in identity if holds[key] != identity[key]]
@@ -106,14 +107,23 @@ def manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
     path = Path(folder) / MANIFEST
     try:
         manifest = json.loads(path.read_text())
-        if not all(isinstance(entry["file"], str) for entry in manifest["recordings"]):
-            raise TypeError("a file's name is no text")
+        _check_entries(manifest)
     except FileNotFoundError as error:
         raise InputError(path, "file", "is not there", remedy) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         problem = f"is no manifest of recordings ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, remedy) from error
     return manifest
+
+
+def _check_entries(manifest: dict[str, Any]) -> None:
+    """Raises what bad entries raise; a file is one of the folder itself, not of another."""
+    for entry in manifest["recordings"]:
+        name, whole = entry["file"], entry["sha256"]
+        if not (isinstance(name, str) and isinstance(whole, str)):
+            raise TypeError("a file's name or hash is no text")
+        if name in ("", "..") or Path(name).name != name or "\0" in name:
+            raise ValueError(f"{name!r} is not the name of a file beside it")
 
 
 def digest(path: Path) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 COORDINATES = "pixels (column, row) of the full file frame, 0-based, integer = pixel centre"
+MOST_WHOLE = 2**53  # in a file: floats hold it exactly
 Drawn = TypeVar("Drawn", bound=Any)  # a Drawing with `source` and `span`
 Made = TypeVar("Made", bound="DataclassInstance")
 MAX_REPEATS = 2  # frames at the end of a clip that its reader may drop as repetitions
@@ -66,11 +67,11 @@ def read(path: str | Path, *formats: str) -> tuple[str, dict[str, Any]]:
     Raises InputError: unreadable, no JSON, another format, other coordinates.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(Path(path).read_text(encoding="utf-8"), parse_int=_whole)
     except OSError as error:
         problem = f"cannot be read ({error.strerror or error})"
         raise InputError(path, "file", problem, "check the path") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = f"is not JSON ({error})"
         raise InputError(path, "file", problem, f"give a file of format {formats[0]}") from error
     found = data.pop("format", None) if isinstance(data, dict) else None
@@ -82,6 +83,13 @@ def read(path: str | Path, *formats: str) -> tuple[str, dict[str, Any]]:
         problem = f"is {stated!r} instead of {COORDINATES!r}"
         raise InputError(path, "coordinates", problem, "convert the points and state it so")
     return found, data
+
+
+def _whole(digits: str) -> int:
+    value = int(digits)
+    if abs(value) > MOST_WHOLE:
+        raise ValueError(f"a whole number is beyond {MOST_WHOLE}")
+    return value
 
 
 def build(cls: type[Made], data: object, where: str | Path, parent: str = "") -> Made:

@@ -1,5 +1,9 @@
 """One error for all that a user can put right: it names where, field, problem and remedy."""
 
+import math
+
+MOST = 2**28  # numbers in a clip: what holds more is not read, lest it fill the memory
+
 
 class InputError(ValueError):
     """Bad input: the message reads ``where: field: problem; remedy``."""
@@ -10,3 +14,10 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[type, tuple[str, ...]]:
         return InputError, (self.where, self.field, self.problem, self.remedy)
+
+
+def check_size(where: object, shape: tuple[int, ...]) -> None:
+    """Raise an InputError where an array of that shape has more than MOST numbers."""
+    if math.prod(shape) > MOST:
+        problem = f"is {' x '.join(map(str, shape))}, more than {MOST} numbers"
+        raise InputError(where, "size", problem, "cut or shrink the clip")

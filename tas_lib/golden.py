@@ -20,6 +20,7 @@ from tas_lib.errors import InputError
 from tas_lib.trackers.cotracker import CoTracker, Sizes, correlation, join, waves
 from tas_lib.trackers.layers import pyramid
 from tas_lib.trackers.losses import published_losses
+from tas_lib.trackers.weights import BROKEN
 
 PATH, VISIBILITY, LOSS, GRADIENT = 2e-4, 2e-5, 1e-5, 2e-3  # tolerances; the first in pixels
 STEP = 5e-5  # of what the encoder and single iterations make of given numbers, which are below 20
@@ -32,6 +33,8 @@ def compare(path: str | Path) -> dict[str, tuple[float, float]]:
     arrays = _read(path)
     try:
         network, detailed = _network(path, arrays)
+        if len(arrays["case_a/w0/coords_iters"]) != network.sizes.iterations:
+            raise ValueError("iters are not those of the numbers")
         out: dict[str, tuple[float, float]] = {}
         for case in ("case_a", "case_b"):
             there = f"{case}/"
@@ -39,9 +42,9 @@ def compare(path: str | Path) -> dict[str, tuple[float, float]]:
             found = _compare(network, one, detailed and case == "case_a")
             out |= {f"{case} {name}": pair for name, pair in found.items()}
         return out
-    except InputError:
-        raise
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+    except InputError as error:
+        raise InputError(path, error.field, error.problem, error.remedy) from error
+    except BROKEN as error:
         problem = f"lacks something or has it in another shape ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "give a golden file of CoTracker 1") from error
 
@@ -50,7 +53,7 @@ def _read(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (*BROKEN, zipfile.BadZipFile, zlib.error, MemoryError) as error:
         problem = f"is no .npz of numbers ({type(error).__name__})"
         raise InputError(path, "file", problem, "give a golden file of CoTracker 1") from error
 

@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from tas_lib import hdf5
 from tas_lib.errors import InputError
 
 MESH_DIMS = ("time", "longitudinal", "radial", "axis")
@@ -241,8 +242,11 @@ def open(path: str | Path) -> xr.Dataset:
     if not Path(path).is_file():
         raise InputError(path, "file", "does not exist", "check the path")
     try:
+        hdf5.check(path)
         ds = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file raises whatever it stumbles over
         problem = f"is no readable NetCDF file ({error})"
         raise InputError(path, "file", problem, "write it again with recording.save") from error
     attrs = {k: v.item() if isinstance(v, np.generic) else v for k, v in ds.attrs.items()}

@@ -7,6 +7,7 @@ about how tissue moves along it. TED, made of the same patients, shares what is 
 
 import gzip
 import logging
+import math
 import re
 import zlib
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import SimpleITK as sitk
 import xarray as xr
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_size
 from tas_lib.masks import with_mesh
 from tas_lib.readers.sector import find_sector, to_recording
 
@@ -30,6 +31,7 @@ SPLITS = "training", "validation", "testing"
 PIXEL_MM = 0.05, 0.9  # 10 to 25 cm of depth in 300 to 1500 rows, and pixels twice as wide as high
 OUTSIDE = 0.25  # share of the labelled pixels that may lie beyond the sector
 LYING = 1.2  # times as wide as long is a cavity that lies on its side
+MARGIN = 1 << 20  # bytes that may follow the pixels
 AGAIN = "copy it from the data set again"
 
 
@@ -87,7 +89,7 @@ def splits(root: str | Path) -> dict[str, list[str]]:
 
 def patient_number(text: str, where: object) -> int:
     """7 from "patient0007"."""
-    match = re.fullmatch(r"patient(\d+)", text, re.IGNORECASE)
+    match = re.fullmatch(r"patient(\d{1,9})", text, re.IGNORECASE)
     if not match:
         problem = f"{text!r} is not of the form patient0001"
         raise InputError(where, "patient", problem, "keep the names of the data set")
@@ -235,12 +237,17 @@ def read_image(path: Path) -> tuple[np.ndarray, tuple[float, float]]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
+        if path.suffix == ".mhd":
+            _check_mhd(path)
         reader.ReadImageInformation()
-        size = 0 if path.suffix == ".mhd" else _content_size(path)  # ITK checks MHD, not NIfTI
-        if size:
+        shape = *reader.GetSize(), reader.GetNumberOfComponents()
+        check_size(path, shape)
+        if path.suffix != ".mhd":  # of which ITK checks that nothing is missing
             start, bits = (float(reader.GetMetaData(key)) for key in ("vox_offset", "bitpix"))
-            if size < start + np.prod(reader.GetSize(), dtype=float) * bits / 8:
-                raise EOFError(f"it ends after {size} bytes")
+            size = start + math.prod(shape) * bits / 8
+            found = _content_size(path, size + MARGIN)
+            if not size <= found <= size + MARGIN:
+                raise EOFError(f"it holds {found} bytes or more in place of {size:.0f}")
         image = reader.Execute()
     except (RuntimeError, OSError, EOFError, zlib.error) as error:
         reason = str(error).strip().splitlines()[-1]
@@ -253,10 +260,21 @@ def read_image(path: Path) -> tuple[np.ndarray, tuple[float, float]]:
     return sitk.GetArrayFromImage(image), (height, width)
 
 
-def _content_size(path: Path) -> int:
-    """Bytes in a file, unpacked; raises where gzip's own checksum fails."""
+def _content_size(path: Path, most: float) -> int:
+    """Bytes in a file, unpacked, counted up to `most`; raises where gzip's own checksum fails."""
+    size = 0
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        return sum(len(block) for block in iter(lambda: file.read(1 << 20), b""))
+        while size <= most and (block := file.read(1 << 20)):
+            size += len(block)
+    return size
+
+
+def _check_mhd(path: Path) -> None:
+    """Raises InputError unless the header names one file of pixels, beside it."""
+    names = re.findall(r"ElementDataFile\s*[=:]?(.*)", _text(path), re.IGNORECASE)
+    if len(names) != 1 or not re.fullmatch(r"\s*[\w.-]+\.z?raw\s*", names[0]):
+        problem = f"is {', '.join(name.strip() for name in names) or 'missing'}"
+        raise InputError(path, "ElementDataFile", problem, "name the .raw file beside it")
 
 
 def _grey(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -16,9 +16,11 @@ import xarray as xr
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_size
 from tas_lib.readers.sector import to_recording
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,11 @@ log = logging.getLogger(__name__)
 LICENCES = {  # by SOP Instance UID
     "1.2.840.114340.3.8251017118051.3.20160503.121539.16117.4": "MIT (pydicom-data)"
 }
+USED: tuple[str, ...] = (
+    *("NumberOfFrames", "Rows", "Columns", "PhotometricInterpretation", "SOPInstanceUID"),
+    *("Manufacturer", "FrameTimeVector", "FrameIncrementPointer", "FrameTime", "CineRate"),
+    "RecommendedDisplayFrameRate",
+)
 SCALES = 1, 2, 4  # by which frames may have been shrunk after the regions were written
 
 
@@ -65,9 +72,9 @@ def read(path: str | Path) -> xr.Dataset:
         corner=(top, left),
         size=pixels.shape[1:3],
         frame_rate=1 / np.median(np.diff(time)),
-        licence=LICENCES.get(header.get("SOPInstanceUID"), "not stated"),
-        sop_instance_uid=header.get("SOPInstanceUID"),
-        manufacturer=header.get("Manufacturer"),
+        licence=LICENCES.get(_text(header, "SOPInstanceUID") or "", "not stated"),
+        sop_instance_uid=_text(header, "SOPInstanceUID"),
+        manufacturer=_text(header, "Manufacturer"),
         region_scale=scale,
     )
     width = 2 * ds.attrs["sector_r_max"] * np.sin(ds.attrs["sector_half_angle"])
@@ -90,7 +97,15 @@ def _header(path: Path) -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return pydicom.dcmread(path)
+            meta = read_file_meta_info(path)
+            if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+                raise ValueError("its data are deflated, into any number of bytes")
+            header = pydicom.dcmread(path)
+            for name in USED:  # pydicom reads an element, and stumbles, when it is asked for
+                header.get(name)
+            for region in _regions(header):
+                list(region)
+            return header
     except InvalidDicomError as error:
         problem = "is not a DICOM file (no DICM mark)"
         raise InputError(path, "file", problem, "give a DICOM, MP4, AVI or GIF clip") from error
@@ -119,6 +134,7 @@ def _pixels(header: Dataset, path: Path) -> np.ndarray:
     count = 1 if "NumberOfFrames" not in header else _positive(header, "NumberOfFrames", path)
     if count < 2:
         raise InputError(path, "NumberOfFrames", "is 1, a still image", "give a cine clip")
+    check_size(path, (int(count), *(int(_positive(header, k, path)) for k in ("Rows", "Columns"))))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -158,7 +174,7 @@ def _region(header: Dataset, path: Path) -> Dataset:
     """The largest region that is a 2-D (format 1) tissue (type 1) image in centimetres (unit 3)."""
     regions = [
         region
-        for region in header.get("SequenceOfUltrasoundRegions") or []
+        for region in _regions(header)
         if (region.get("RegionSpatialFormat"), region.get("RegionDataType")) == (1, 1)
         and all(isinstance(region.get(name), int) for name in _CORNERS)
     ]
@@ -173,6 +189,10 @@ def _region(header: Dataset, path: Path) -> Dataset:
         problem = f"have the codes {units} instead of 3 (cm)"
         raise InputError(path, "PhysicalUnits", problem, "export it with calibration in cm")
     return region
+
+
+def _regions(header: Dataset) -> list[Dataset]:
+    return header.get("SequenceOfUltrasoundRegions") or []
 
 
 def _scale(region: Dataset, shape: tuple[int, int], path: Path) -> int:
@@ -198,6 +218,10 @@ def _bad_region(path: Path, problem: str) -> InputError:
         f"the region does not fit the frames: {problem}",
         "export the clip at its original size, or as a video with --spacing-mm",
     )
+
+
+def _text(header: Dataset, name: str) -> str | None:
+    return str(header.get(name)) if header.get(name) is not None else None
 
 
 def _positive(dataset: Dataset, name: str, path: Path) -> float:

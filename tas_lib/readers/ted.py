@@ -70,7 +70,7 @@ def camus_patient(ted: int, mapping: str | Path) -> str | None:
     for line, row in enumerate(rows, 2):
         for name, numbers in known.items():
             text = row.get(name)
-            match = re.fullmatch(r"(?:patient)?(\d+)", (text or "").strip(), re.IGNORECASE)
+            match = re.fullmatch(r"(?:patient)?(\d{1,9})", (text or "").strip(), re.IGNORECASE)
             if not match or not 1 <= int(match[1]) <= CASES[name]:
                 problem = f"{text!r} in line {line} is not a number of 1 to {CASES[name]}"
                 remedy = "write a first line 'ted,camus', then both numbers of one patient a line"

@@ -1,15 +1,21 @@
 """Read an MP4, AVI or GIF clip, whose pixel spacing only the user can know."""
 
 import warnings
+from itertools import islice
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import xarray as xr
 
-from tas_lib.errors import InputError
+from tas_lib.errors import MOST, InputError
 from tas_lib.readers.sector import to_recording
 
+FRAMES = 3_000  # at most: damaged times make the decoder repeat frames without end
+LIMITS = [  # of the decoder: seconds of computing, pixels, kinds (no lists of other files)
+    *("-timelimit", "60", "-max_pixels", str(MOST)),
+    *("-format_whitelist", "mov,avi,matroska,gif", "-protocol_whitelist", "file"),
+]
 SUFFIXES = ".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif"
 
 
@@ -54,12 +60,17 @@ def decode(path: str | Path) -> tuple[np.ndarray, dict]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # imageio_ffmpeg leaves its pipes open
         try:
-            frames = imageio_ffmpeg.read_frames(path)
+            frames = imageio_ffmpeg.read_frames(path, input_params=LIMITS)
             meta = next(frames)
             shape = (*meta["size"][::-1], 3)
-            pixels = np.stack([np.frombuffer(frame, np.uint8).reshape(shape) for frame in frames])
-        except (OSError, RuntimeError, ValueError) as error:
-            problem = f"cannot be decoded as video ({str(error).strip().splitlines()[-1]})"
+            most = min(FRAMES, MOST // (shape[0] * shape[1]))
+            kept = [np.frombuffer(frame, np.uint8) for frame in islice(frames, most + 1)]
+            if len(kept) > most:
+                raise ValueError(f"it has more than {most} frames of {shape[1]} x {shape[0]}")
+            pixels = np.stack(kept).reshape(-1, *shape)
+        except Exception as error:  # a damaged file makes the package stumble anywhere
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            problem = f"cannot be decoded as video ({reason})"
         del frames
     if pixels is None:
         remedy = "play it to check it, or export it again as MP4"

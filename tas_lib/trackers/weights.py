@@ -38,7 +38,7 @@ COTRACKER_LICENCE = (
 REMEDY = "give a file that this program wrote"
 BROKEN = (  # what a file of any content may raise when it is read
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError),
-    *(ArithmeticError, SafetensorError, pickle.UnpicklingError),
+    *(ArithmeticError, AssertionError, SafetensorError, pickle.UnpicklingError),
 )
 
 
