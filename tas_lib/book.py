@@ -123,7 +123,7 @@ def archived(runs: dict[str, dict]) -> HTML:
 
 def made_by(run: dict) -> str:
     """The commands of an archived run as HTML: of its recordings, if they are a cohort, and its."""
-    return "; ".join(command(run[key]) for key in ("recordings", "command") if key in run)
+    return "; ".join(command(run[key]) for key in ("recordings_by", "command") if key in run)
 
 
 def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:

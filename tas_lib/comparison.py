@@ -41,7 +41,7 @@ def cohort_in(folder: str | Path) -> dict[str, Any]:
 
 
 def made_by(folder: str | Path) -> dict[str, Any]:
-    """Of a cohort's folder: cohort, seed, recordings (the command that makes them) and
+    """Of a cohort's folder: cohort, seed, recordings_by (the command that makes them) and
     recordings_commit (of what made them). Raises InputError.
     """
     manifest = cohort_in(folder)
@@ -50,7 +50,7 @@ def made_by(folder: str | Path) -> dict[str, Any]:
     profile = "smoke" if manifest["half_beats"] else "paper"
     command = f"tas cohort {name} --n {patients} --seed {seed} --profile {profile} --out DIR"
     commits = ", ".join(sorted({made["commit"] for made in manifest["made_with"]}))
-    return {"cohort": name, "seed": seed, "recordings": command, "recordings_commit": commits}
+    return {"cohort": name, "seed": seed, "recordings_by": command, "recordings_commit": commits}
 
 
 def networks(folder: str | Path) -> dict[str, Path]:

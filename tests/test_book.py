@@ -177,7 +177,7 @@ def test_archived_runs_are_told_by_file():
     assert html.index("<code>a.json</code>") < html.index("<code>b.json</code>")
     words = "<span>tas</span> <span>&lt;evaluate&gt;</span></code>"
     assert f"{words} · seed 3 · commit abc1234 · date 2026-01-01" in html
-    html = book.archived({"a": run | {"recordings": "tas cohort"}}).data
+    html = book.archived({"a": run | {"recordings_by": "tas cohort"}}).data
     assert html.index("<span>cohort</span>") < html.index("&lt;evaluate&gt;")
 
 
