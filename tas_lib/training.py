@@ -29,7 +29,6 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader, Dataset
@@ -37,6 +36,7 @@ from tqdm import tqdm
 
 from tas_lib import ranks
 from tas_lib.errors import InputError
+from tas_lib.locks import hold
 from tas_lib.provenance import facts
 from tas_lib.recording import replacing
 from tas_lib.samples import Clip, Sequence, batch, draw
@@ -105,20 +105,19 @@ def train(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    first = ranks.rank() == 0
+    if first:
+        hold(folder)
     budget = replace(budget, rate=budget.rate or network.rate)
     device = next(network.parameters()).device
     optimisers = _optimisers(network, budget)
     run = _identity(network, budget, seed, about or {})
     step, best, spent = _resume(folder, network, optimisers, run)
-    losses, started, first = [], time.perf_counter() - spent, ranks.rank() == 0
-    kept = time.perf_counter()
-    with (
-        (folder / "log.csv" if first else Path(os.devnull)).open("a", newline="") as file,
-        tqdm(total=budget.steps, initial=step, disable=not (progress and first)) as bar,
-    ):
-        log = csv.writer(file)
+    losses, started, kept = [], time.perf_counter() - spent, time.perf_counter()
+    log = folder / "log.csv" if first else Path(os.devnull)
+    with tqdm(total=budget.steps, initial=step, disable=not (progress and first)) as bar:
         if not step:
-            log.writerow(COLUMNS)
+            _add_row(log, COLUMNS)
         examples = DataLoader(
             _Examples(training, budget, seed, network.start == "es"),
             batch_size=None,
@@ -149,8 +148,7 @@ def train(
             if step % LOG_EVERY == 0 or error is not None:
                 spent = time.perf_counter() - started
                 loss, shown = np.mean(losses), "" if error is None else f"{error:.4f}"
-                log.writerow([step, f"{loss:.5f}", f"{now:.3e}", shown, f"{spent:.0f}"])
-                file.flush()
+                _add_row(log, [step, f"{loss:.5f}", f"{now:.3e}", shown, f"{spent:.0f}"])
                 bar.set_postfix(loss=f"{loss:.3f}", best=f"{best:.2f} mm")
                 losses.clear()
                 late = first and time.perf_counter() - kept > CHECKPOINT_EVERY
@@ -281,9 +279,7 @@ def _checkpoint(folder: Path, network, optimisers, state: dict[str, Any]) -> Non
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
     for name, moments in _moments(network, optimisers).items():
         tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in moments.items()}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with replacing(folder / "last.safetensors") as temporary:
-        save_file(tensors, temporary, {"state": json.dumps(state)})
+    weights.write(tensors, folder / "last.safetensors", {"state": json.dumps(state)})
 
 
 def _moments(network, optimisers) -> dict[str, dict[str, Any]]:
@@ -342,6 +338,17 @@ def _state(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, T
     return state, tensors
 
 
+def _add_row(path: Path, row: Many[Any]) -> None:
+    try:
+        with path.open("a", newline="") as file:
+            csv.writer(file).writerow(row)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror})"
+        raise InputError(
+            path, "file", problem, "free some room or choose another folder"
+        ) from error
+
+
 def _rows(path: Path, last: int) -> list[list[str]]:
     """What a log holds up to the step `last`. Raises InputError."""
     if not path.exists():
@@ -349,7 +356,7 @@ def _rows(path: Path, last: int) -> list[list[str]]:
     try:
         with path.open(newline="") as file:
             rows = [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
-        return [row for row in rows if int(row[0]) <= last]
+        return [row for row in rows if int(row[0]) <= last and len(row) == len(COLUMNS)]
     except (OSError, ValueError, csv.Error) as error:
         problem = f"is no log of this program ({error})"
         raise InputError(path, "file", problem, "delete it, the run goes on without") from error
