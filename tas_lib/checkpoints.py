@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -21,7 +21,7 @@ from tas_lib import ranks
 from tas_lib.errors import InputError
 from tas_lib.recording import replacing
 from tas_lib.trackers.tracker import Network
-from tas_lib.trackers.weights import BROKEN
+from tas_lib.trackers.weights import BROKEN, write
 
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"  # of log.csv
 
@@ -33,9 +33,7 @@ def save(
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
     for name, moments in _moments(network, optimisers).items():
         tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in moments.items()}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with replacing(folder / "last.safetensors") as temporary:
-        save_file(tensors, temporary, {"state": json.dumps(state)})
+    write(tensors, folder / "last.safetensors", {"state": json.dumps(state)})
 
 
 def _moments(network: Network, optimisers: list[Optimizer]) -> dict[str, dict[str, Any]]:
@@ -96,6 +94,16 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
     return state, tensors
 
 
+def add_row(path: Path, row: Sequence[object]) -> None:
+    """Write a line of the log. Raises InputError."""
+    try:
+        with path.open("a", newline="") as file:
+            csv.writer(file).writerow(row)
+    except OSError as error:
+        problem, remedy = f"cannot be written ({error.strerror})", "free some room"
+        raise InputError(path, "file", problem, f"{remedy} or choose another folder") from error
+
+
 def _rows(path: Path, last: int) -> list[list[str]]:
     """What a log holds up to the step `last`. Raises InputError."""
     if not path.exists():
@@ -103,7 +111,7 @@ def _rows(path: Path, last: int) -> list[list[str]]:
     try:
         with path.open(newline="") as file:
             rows = [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
-        return [row for row in rows if int(row[0]) <= last]
+        return [row for row in rows if int(row[0]) <= last and len(row) == len(COLUMNS)]
     except (OSError, ValueError, csv.Error) as error:
         problem = f"is no log of this program ({error})"
         raise InputError(path, "file", problem, "delete it, the run goes on without") from error

@@ -16,6 +16,7 @@ import xarray as xr
 
 from tas_lib import recording
 from tas_lib.errors import InputError
+from tas_lib.locks import hold
 from tas_lib.provenance import PACKAGES, facts
 
 MANIFEST = "manifest.json"
@@ -25,7 +26,7 @@ class Collection:
     """The collection in `folder`, opened or begun; `manifest` is what its file holds.
 
     identity: what all its recordings share, by name. Raises InputError where the folder holds
-    another collection or can't be used.
+    another collection, can't be used, or is used by another process (see `locks.hold`).
     """
 
     def __init__(self, folder: str | Path, identity: dict[str, Any]):
@@ -83,6 +84,7 @@ def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        hold(folder)
         manifest = json.loads(path.read_text())
         holds = {key: manifest[key] for key in identity}
         _ = manifest["made_with"][-1]["commit"]
@@ -92,6 +94,8 @@ def _opened(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
     except OSError as error:
         problem = f"cannot be used ({error.strerror})"
         raise InputError(folder, "folder", problem, "name another one") from error
+    except InputError:
+        raise
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         problem = f"is no manifest of this kind ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "name another folder, or delete it") from error

@@ -203,7 +203,8 @@ def _tracked(path: Path, folder: Path, weights: Path, found: str) -> dict[str, A
     about |= {"smoothing": smoothing, "motions": told(template, motions, known)}
     motion = xr.Dataset({"mesh": (MESH_DIMS, mesh.astype(np.float32), {"units": "m"})})
     with recording.replacing(folder / path.name) as temporary:
-        motion.to_netcdf(temporary, engine="h5netcdf", encoding={"mesh": {"zlib": True}})
+        content = motion.to_netcdf(engine="h5netcdf", encoding={"mesh": {"zlib": True}})
+        temporary.write_bytes(content)
     return about
 
 

@@ -15,7 +15,6 @@ the least validation error) and `log.csv`.
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from collections.abc import Callable
@@ -37,6 +36,7 @@ from tqdm import tqdm
 
 from tas_lib import checkpoints, ranks
 from tas_lib.errors import InputError
+from tas_lib.locks import hold
 from tas_lib.provenance import facts
 from tas_lib.samples import Clip, Sequence, batch, draw
 from tas_lib.trackers import weights
@@ -105,20 +105,19 @@ def train(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    first = ranks.rank() == 0
+    if first:
+        hold(folder)
     budget = replace(budget, rate=budget.rate or network.rate)
     device = next(network.parameters()).device
     optimisers = _optimisers(network, budget)
     run = _identity(network, budget, seed, about or {})
     step, best, spent = checkpoints.resume(folder, network, optimisers, run)
-    losses, started, first = list[float](), time.perf_counter() - spent, ranks.rank() == 0
-    kept = time.perf_counter()
-    with (
-        (folder / "log.csv" if first else Path(os.devnull)).open("a", newline="") as file,
-        tqdm(total=budget.steps, initial=step, disable=not (progress and first)) as bar,
-    ):
-        log = csv.writer(file)
+    losses, started, kept = list[float](), time.perf_counter() - spent, time.perf_counter()
+    log = folder / "log.csv" if first else Path(os.devnull)
+    with tqdm(total=budget.steps, initial=step, disable=not (progress and first)) as bar:
         if not step:
-            log.writerow(checkpoints.COLUMNS)
+            checkpoints.add_row(log, checkpoints.COLUMNS)
         examples = DataLoader(
             _Examples(training, budget, seed, network.start == "es"),
             batch_size=None,
@@ -149,8 +148,8 @@ def train(
             if step % LOG_EVERY == 0 or error is not None:
                 spent = time.perf_counter() - started
                 loss, shown = float(np.mean(losses)), "" if error is None else f"{error:.4f}"
-                log.writerow([step, f"{loss:.5f}", f"{now:.3e}", shown, f"{spent:.0f}"])
-                file.flush()
+                row = [step, f"{loss:.5f}", f"{now:.3e}", shown, f"{spent:.0f}"]
+                checkpoints.add_row(log, row)
                 bar.set_postfix(loss=f"{loss:.3f}", best=f"{best:.2f} mm")
                 losses.clear()
                 late = first and time.perf_counter() - kept > CHECKPOINT_EVERY

@@ -86,7 +86,6 @@ def _seen(folder: Path) -> list:
 def outcome_of(read, path: Path, folder: Path) -> tuple[str, str]:
     """Outcome of `read(path)`, and what it said, in a process that is limited."""
     receive, send = os.pipe()
-    begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with warnings.catch_warnings():  # of threads, which no forked process has
         warnings.simplefilter("ignore")
         pid = os.fork()
@@ -100,13 +99,18 @@ def outcome_of(read, path: Path, folder: Path) -> tuple[str, str]:
                 os.dup2(quiet, stream)
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + 2 * MEMORY,) * 2)
-            os.write(send, json.dumps(_outcome(read, path, folder)).encode())
+            before = _peak(resource.RUSAGE_SELF)
+            found = _outcome(read, path, folder)
+            taken = max(_peak(resource.RUSAGE_SELF) - before, _peak(resource.RUSAGE_CHILDREN))
+            if taken > MEMORY:
+                found = "memory", f"{taken} bytes"
+            os.write(send, json.dumps(found).encode())
         finally:
             os._exit(0)
     os.close(send)
     with os.fdopen(receive) as pipe:
         said = pipe.read()
-    _, status, used = os.wait4(pid, 0)
+    status = os.waitpid(pid, 0)[1]
     try:
         os.killpg(pid, signal.SIGKILL)  # a decoder that it left
     except ProcessLookupError:
@@ -114,9 +118,12 @@ def outcome_of(read, path: Path, folder: Path) -> tuple[str, str]:
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
         return ("hang" if name == "SIGALRM" else "crash"), name
-    outcome, detail = json.loads(said) if said else ("crash", "said nothing")
-    taken = 1024 * (used.ru_maxrss - begun)
-    return ("memory", f"{taken} bytes") if taken > MEMORY else (outcome, detail)
+    return tuple(json.loads(said)) if said else ("crash", "said nothing")
+
+
+def _peak(who: int) -> int:
+    """Bytes that this process, or those that it waited for, had in use at most."""
+    return 1024 * resource.getrusage(who).ru_maxrss
 
 
 def _outcome(read, path: Path, folder: Path) -> tuple[str, str]:

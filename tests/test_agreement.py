@@ -25,7 +25,8 @@ def folder(moving_clip, tmp_path, monkeypatch):
     for k, (patient, visit) in enumerate((p, v) for p in ("1", "2") for v in ("test", "retest")):
         about = {"patient": patient, "visit": visit, "pathology": "healthy"}
         recording.save(moving_clip(SHIFTS, k).assign_attrs(about), tmp_path / f"{k}.nc")
-        entries.append({"file": f"{k}.nc", "patient": patient, "observers": [2 * k, 2 * k + 1]})
+        watching = {"observers": [2 * k, 2 * k + 1]}
+        entries.append({"file": f"{k}.nc", "sha256": "", "patient": patient, **watching})
     made = {"half_beats": True, "made_with": [{"commit": "a"}]}
     about = {"cohort": "hunt", "seed": 0, "recordings": entries, **made}
     (tmp_path / MANIFEST).write_text(json.dumps(about))

@@ -18,6 +18,7 @@ from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS
 from tas_lib.trackers import registry, weights
 
+A_FILM = {"file": "a.nc", "patient": "1", "sha256": ""}
 MADE = {"half_beats": True, "made_with": [{"commit": "b"}, {"commit": "a"}]}
 KNOWING = {"a": Knowing(), "b": Knowing(error=(3e-3, 4e-3))}
 TRACKERS = {"right": "a", "wrong": "b"}
@@ -33,7 +34,7 @@ def folder(moving_clip, tmp_path, monkeypatch):
     for k, patient in enumerate((1, 1, 2)):
         ds = moving_clip(SHIFTS, k).assign_attrs(patient=patient, pathology="healthy")
         recording.save(ds, tmp_path / f"{k}.nc")
-        entries.append({"file": f"{k}.nc", "patient": patient})
+        entries.append({"file": f"{k}.nc", "patient": patient, "sha256": ""})
     about = {"cohort": "hunt", "seed": 0, "recordings": entries} | MADE
     (tmp_path / MANIFEST).write_text(json.dumps(about))
     return tmp_path
@@ -145,7 +146,7 @@ def test_the_command_makes_the_cohort_that_it_is_asked_for(moving_clip, tmp_path
     def make(name, place, n, seed, workers, progress, profile):
         ds = moving_clip(SHIFTS).assign_attrs(patient=f"{name} {seed}-1", pathology=profile)
         recording.save(ds, Path(place) / "a.nc")
-        about = {"cohort": name, "seed": seed, "recordings": [{"file": "a.nc", "patient": "1"}]}
+        about = {"cohort": name, "seed": seed, "recordings": [A_FILM]}
         about |= MADE
         (Path(place) / MANIFEST).write_text(json.dumps(about))
 

@@ -50,12 +50,18 @@ def describe(network: Network) -> dict[str, Any]:
 
 def save(network: Network, path: str | Path, card: dict[str, Any] | None = None) -> Path:
     """Write a network's weights, and in `card` what else is to be known of them."""
-    tensors = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
     text = json.dumps({**(card or {}), "network": describe(network)})
+    return write(network.state_dict(), path, {"card": text})
+
+
+def write(tensors: dict[str, Tensor], path: str | Path, texts: dict[str, str]) -> Path:
+    """Write tensors and texts, whole or not at all. Raises InputError when the disk is full."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"card": text})
+        try:
+            save_file(tensors, temporary, texts)
+        except SafetensorError as error:  # which hides the system's own
+            raise OSError(str(error)) from error
     return Path(path)
 
 
