@@ -110,7 +110,7 @@ def test_processes_find_what_one_finds(moving_clip, tmp_path):
     for k in range(3):
         ds = moving_clip(SHIFTS, k).assign_attrs(patient=k, pathology="healthy")
         recording.save(ds, tmp_path / f"{k}.nc")
-        entries.append({"file": f"{k}.nc", "patient": k})
+        entries.append({"file": f"{k}.nc", "patient": k, "sha256": ""})
     about = {"cohort": "hunt", "seed": 0, "recordings": entries} | MADE
     (tmp_path / MANIFEST).write_text(json.dumps(about))
     path = tmp_path / "some.safetensors"
