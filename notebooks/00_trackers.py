@@ -332,8 +332,8 @@ pd.DataFrame(stopped).T.style.format("{:.2f}")
 # ## On the real clip
 #
 # Nobody knows its true motion, but a heart comes back: one beat after end-systole each point should be about
-# where it was. All trackers start from the drawn wall at end-systole and are not told that a beat is a cycle, so speckle tracking cannot
-# take its drift out.
+# where it was. For this, all trackers start from the drawn wall at end-systole and are not told that what follows is a whole beat, so that speckle tracking does not
+# take its drift out; below, from one end-diastole to the next, it does.
 
 # %% tags=["remove-cell"]
 beat = default_template()
@@ -434,7 +434,7 @@ film_player(
 # Choose the colours of *visibility*: over the left film the correlation with end-systole that TAS-Net expects; over the right one, how well blocks matched.
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Longitudinal strain of the middle of the wall of the real clip. The truth is not known; speckle tracking takes its drift out, so that its curve ends where it began.", "name": "fig-real-strain"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Longitudinal strain of the middle of the wall of the real clip. The truth is not known. This is one whole beat, of which speckle tracking is told: it takes its drift out, so that its curve ends where it began.", "name": "fig-real-strain"}}
 def draw():
     figure, ax = plt.subplots(figsize=(6.4, 3.4))
     for name, f in tracked.items():

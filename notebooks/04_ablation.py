@@ -31,12 +31,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from tas_lib import paper
-from tas_lib.book import archived, glue, provenance, themed, told
-from tas_lib.claims import RULES, STEPS
+from tas_lib.book import archived, glue, provenance, table, themed, told
+from tas_lib.claims import STEPS
 from tas_lib.evidence import Evidence, estimate, less, people
+from tas_lib.scorecard import beside_claims
 from tas_lib.significance import holm, paired
 from tas_lib.trackers import registry
-from tas_lib.verdicts import of_claim
 
 MEASURES = {"mte": "MTE", "gls_error": "GLS MAE", "folded": "folds"}
 TITLES = {"mte": "MTE (mm)", "gls_error": "GLS error (points)", "folded": "folds (% of videos)"}
@@ -63,20 +63,20 @@ glue("larger", large / small)
 # ## The rows of Table II
 
 # %% tags=["hide-input"]
-table = {}
+cells = {}
 for row, network in NAMES.items():
-    table[row] = {}
+    cells[row] = {}
     for column, metric in MEASURES.items():
         digits = 0 if column == "folded" else 2
-        table[row][TITLES[column], "ours, virtual"] = told(
+        cells[row][TITLES[column], "ours, virtual"] = told(
             estimate(frames[column][network]), digits
         )
         try:
             printed = f"{paper.value('Table II', row, 'SSHF', metric):.{digits}f}"
         except KeyError:
             printed = ""
-        table[row][TITLES[column], "paper"] = printed
-pd.DataFrame(table).T
+        cells[row][TITLES[column], "paper"] = printed
+table(cells, None)
 
 # %% [markdown]
 # Means of {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients and {glue:text}`seeds` networks that differ in their seed, with 95 % intervals by
@@ -166,11 +166,7 @@ tests.style.format("{:.2g}", subset=["p, t", "p, signs", "p, signs, Holm"])
 # By the rules of the scorecard:
 
 # %% tags=["hide-input"]
-claims = ["C09", "C10", "C11", "C12"]
-verdicts = {name: of_claim(RULES[name](evidence)) for name in claims}
-pd.DataFrame(
-    {name: {"claim": paper.claims().claim[name], "verdict": verdicts[name]} for name in claims}
-).T
+table(beside_claims(evidence, "C09", "C10", "C11", "C12"), None)
 
 # %% tags=["hide-input"]
 archived(evidence.made)

@@ -34,8 +34,8 @@ from tas_lib import paper
 from tas_lib.agreement import spread
 from tas_lib.anatomy import LEVELS, WALLS
 from tas_lib.bland_altman import agreement
-from tas_lib.book import archived, glue, provenance, themed, told
-from tas_lib.claims import NETWORKS, RULES, TASNET
+from tas_lib.book import archived, glue, provenance, table, themed, told
+from tas_lib.claims import NETWORKS, TASNET
 from tas_lib.cohorts import cases, film
 from tas_lib.detection import AKINETIC, area, roc
 from tas_lib.evidence import DESIGNS, Evidence
@@ -43,10 +43,10 @@ from tas_lib.figures import draw_agreement
 from tas_lib.numbers import SEGMENTS as OF_FIGURE_4
 from tas_lib.quality import COVERAGES, calibration, risk_coverage
 from tas_lib.regional import SEGMENTS, by_segment
+from tas_lib.scorecard import beside_claims
 from tas_lib.strain import longitudinal_strain, segment_names
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import track
-from tas_lib.verdicts import of_claim
 
 evidence = Evidence("archive")
 reference, observers = DESIGNS["HUNT-A reference"], DESIGNS["HUNT-A agreement"]
@@ -89,12 +89,12 @@ def draw():
 themed(draw, "Bland-Altman plots of global strain and of two segments, three comparisons each")
 
 # %% tags=["hide-input"]
-table = {}
+cells = {}
 for title, segment in OF_FIGURE_4.items():
     for name in SIDES:
         paired = of_a4c(name, segment)
         found = spread(paired).iloc[0]
-        table[segment or title, name] = {
+        cells[segment or title, name] = {
             "pairs": int(found["n", ""]),
             "bias": told(found["bias"]),
             "SD": told(found["sd"]),
@@ -102,11 +102,12 @@ for title, segment in OF_FIGURE_4.items():
                 *(paper.value("Figure 4", title, name, metric) for metric in ("bias", "SD"))
             ),
         }
-pd.DataFrame(table).T
+table(cells, None)
 
 # %% [markdown]
 # In points; 95 % intervals by patient. The paper's pairs are of real patients. Over all views, peak GLS of {glue:text}`pairs` pairs of {glue:text}`patients` patients, with limits of agreement
-# whose intervals are exact for normal, independent differences {cite:p}`carkeet2015`, and the slope of differences over means:
+# whose intervals are exact for normal, independent differences {cite:p}`carkeet2015` (here too narrow: views of one patient depend on each other; T vs R has two pairs a
+# film, one of each observer), and the slope of differences over means:
 
 # %% tags=["hide-input"]
 limits = {}
@@ -144,8 +145,8 @@ themed(draw, "Bland-Altman plots of 18 segments")
 # %% tags=["hide-input"]
 found = {name: spread(paired).loc[SEGMENTS] for name, paired in regional.items()}
 columns = {
-    (name, number): [told(row) for _, row in table[key].iterrows()]
-    for name, table in found.items()
+    (name, number): [told(row) for _, row in spreads[key].iterrows()]
+    for name, spreads in found.items()
     for number, key in (("bias", "bias"), ("SD", "sd"))
 }
 pd.DataFrame(columns, SEGMENTS)
@@ -164,7 +165,7 @@ glue("kept", 100 * kept.accepted[kept.segment != "global"].mean())
 #
 # ## Curves of strain (Figure 5)
 #
-# A patient with an infarct, filmed and followed while this page was built, from the true wall at end-systole.
+# A virtual patient with an infarct, filmed and followed while this page was built, from the true wall at end-systole.
 
 # %% tags=["remove-cell"]
 infarcts = evidence.rows("comparison_infarcts")
@@ -299,8 +300,7 @@ glue("off", float((seen.share * (seen.measured - seen.said).abs()).sum()))
 # By the rule of the scorecard:
 
 # %% tags=["hide-input"]
-verdict = of_claim(RULES["C19"](evidence))
-pd.DataFrame({"C19": {"claim": paper.claims().claim["C19"], "verdict": verdict}}).T
+table(beside_claims(evidence, "C19"), None)
 
 # %% tags=["hide-input"]
 archived(evidence.made)

@@ -73,7 +73,7 @@ glue("tolerance", 100 * TOLERANCE)
 # (patients drawn again), in *direction only* where all values do, and else *not reproduced*. *Not testable here* is what was not measured, and why.
 #
 # A **number** is *reproduced* where the paper's lies in our 95 % interval, or ours within {glue:text}`tolerance:.0f` % of it; in *direction only* where ours lies on
-# the same side of its table's baseline as the paper's, or, if it is a bias, of zero; else *not reproduced*.
+# the same side of its table's baseline as the paper's, or, if it is a bias, of zero; else *not reproduced*. A wide interval of ours makes it easy to hold the paper's number: look at both.
 #
 # Claims in words need limits in numbers. Ours, chosen before the runs:
 

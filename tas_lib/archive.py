@@ -34,7 +34,10 @@ def read(path: str | Path, key: str = "rows") -> tuple[pd.DataFrame, dict[str, A
     """The table of an archived run, under `key`, and what is known of it. Raises InputError."""
     try:
         about = json.loads(Path(path).read_text())
-        return pd.DataFrame(about.pop(key)), about
+        table = about.pop(key)
+        if not isinstance(table, dict) and not all(isinstance(row, dict) for row in table):
+            raise TypeError(f"{key} are neither columns nor rows")
+        return pd.DataFrame(table), about
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         problem = f"is no archived run with {key} ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "make it anew: its page says how") from error

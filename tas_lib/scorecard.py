@@ -54,6 +54,15 @@ def scorecard(folder: str | Path) -> dict[str, Any]:
     return {"counts": counts, "claims": claims, "numbers": numbers, "archives": evidence.made}
 
 
+def beside_claims(e: Evidence, *names: str) -> dict[str, dict[str, str]]:
+    """Claims by their ids, each with its verdict: rows of a page's table."""
+    known = paper.claims()
+    return {
+        name: {"claim": known.claim[name], "verdict": _claim(e, known.loc[name])["verdict"]}
+        for name in names
+    }
+
+
 def _claim(e: Evidence, claim: pd.Series) -> dict[str, Any]:
     found = _found(RULES[claim.name], e)
     if isinstance(found, str):
