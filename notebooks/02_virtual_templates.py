@@ -42,6 +42,10 @@ glue("templates", rows.file.nunique())
 glue("patients", rows.patient.nunique())
 glue("few", true.file.nunique())
 glue("best", best)
+mean = people(rows, "mean", "strategy").mean()
+ones = mean[mean.index.str.startswith("S1")]
+glue("less_coherent", int((ones < mean[TEMPLATE]).sum()))
+glue("shares", len(ones))
 
 # %% [markdown]
 # ## With the motion of masks
@@ -67,7 +71,7 @@ table(rows_shown, None)
 
 # %% [markdown]
 # The paper doesn't say which share $p$ its S1 has; its value stands beside the $p$ that suits these templates best, {glue:text}`best:s`, which is the hardest comparison for
-# S2 and S3. At p = 0 none of its scatterers is coherent. With every p its speckle is on average *less* coherent than the templates', where the paper found it too coherent.
+# S2 and S3. At p = 0 none of its scatterers is coherent. The paper found the speckle of S1 too coherent; here {glue:text}`less_coherent` of {glue:text}`shares` values of p leave it, on average, *less* coherent than the templates'.
 #
 # ## With the true motion
 

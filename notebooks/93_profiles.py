@@ -16,9 +16,8 @@
 #
 # *Minutes and figures of each profile, on the machine that is named.*
 #
-# `make book` was run with the profiles *smoke* and *laptop* on a machine that did nothing else; `make record PROFILE=...` then wrote
-# `archive/build_smoke.json` and `archive/build_laptop.json`. The profile *paper* has the sizes of `notebooks/profiles/paper.yaml`; it has not been run as a
-# whole, so nothing is told of it.
+# After `make book` with the profiles *smoke* and *laptop*, `make record PROFILE=...` wrote `archive/build_smoke.json` and `archive/build_laptop.json`. Of the
+# profile *paper*, whose sizes are in `notebooks/profiles/paper.yaml`, there is no such run.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -43,7 +42,7 @@ table(
 )
 
 # %% [markdown]
-# Minutes are those of the notebooks; the environment takes about one more, the pages less than one. With the same seed and the versions of
+# Minutes are those of the notebooks, without environment and pages. With the same seed and the versions of
 # `constraints.txt` the figures should be these, frames a second aside:
 
 # %% tags=["hide-input"]

@@ -1,12 +1,10 @@
 """The book's own machinery: keys, contents, profiles, and what notebooks put into pages."""
 
-import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,22 +13,12 @@ import pytest
 import torch
 import xarray as xr
 import yaml
+from extensions import REPO, extension
 
 from tas_lib import archive, book, provenance
 from tas_lib.trackers import weights
 
-REPO = Path(__file__).resolve().parents[1]
-
-
-def script(name):
-    """A module of book/_ext."""
-    spec = importlib.util.spec_from_file_location(name, REPO / f"book/_ext/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-key, build_record = script("key"), script("build_record")
+key, build_record = extension("key"), extension("build_record")
 
 
 @pytest.fixture

@@ -1,25 +1,14 @@
 """The house as CONTRIBUTING.md and the book tell of it: imports go one way, packages say why."""
 
-import importlib.util
 import json
 import tomllib
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from extensions import REPO, extension
 
 from tas_lib import provenance
-
-REPO = Path(__file__).resolve().parents[1]
-
-
-def extension(name):
-    spec = importlib.util.spec_from_file_location(name, REPO / f"book/_ext/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 house, covered = extension("house"), extension("covered")
 

@@ -1,20 +1,15 @@
 """The book's reference: all that it names is there and documented, and reads as it was written."""
 
 import importlib
-import importlib.util
 import inspect
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from docutils.core import publish_doctree
+from extensions import REPO, extension
 
-REPO = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("reference", REPO / "book/_ext/reference.py")
-reference = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(reference)
-
+reference = extension("reference")
 PAGE = (REPO / "book/api.md").read_text()
 NAMES = re.findall(r"^\.\. auto\w+:: (\S+)$", PAGE, re.MULTILINE)
 
