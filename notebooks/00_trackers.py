@@ -14,7 +14,7 @@
 # (sec-trackers)=
 # # Trackers
 #
-# *TAS-Net and what it is compared with, behind one interface: how each works, how they were trained, how far they err on virtual patients, what they do on a real clip, and what they cost.*
+# *TAS-Net and what it is compared with, behind one interface: how each works, how they were trained, how far they err on virtual patients, and what they cost; {ref}`the next page <sec-real-clip>` has a real clip.*
 #
 # A tracker is given a film and the mesh of the wall in one frame, and says where each of its points is in all
 # others. From its tracks come strain and everything after it. The paper compares three networks; here are these, the
@@ -40,20 +40,14 @@ from time import perf_counter
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import shapely
 
-from tas_lib import readers
 from tas_lib.book import archived, glue, provenance, themed, told
 from tas_lib.cohorts import cases, film
 from tas_lib.comparison import by_patient, interval
 from tas_lib.evaluation import evaluate
 from tas_lib.evidence import Evidence
-from tas_lib.figures import draw_mesh, show_frame
 from tas_lib.golden import compare
-from tas_lib.player import film_player
 from tas_lib.simulator import CLINICAL, SectorOperator
-from tas_lib.strain import longitudinal_strain
-from tas_lib.templates import default_template
 from tas_lib.trackers import registry, weights
 from tas_lib.trackers.tracker import track
 
@@ -327,126 +321,6 @@ for tolerance in (None, *early):
         "MTE (mm)": 1e3 * np.linalg.norm(tracks - wall, axis=-1).mean(),
     }
 pd.DataFrame(stopped).T.style.format("{:.2f}")
-
-# %% [markdown]
-# ## On the real clip
-#
-# Nobody knows its true motion, but a heart comes back: one beat after end-systole each point should be about
-# where it was. For this, all trackers start from the drawn wall at end-systole and are not told that what follows is a whole beat, so that speckle tracking does not
-# take its drift out; below, from one end-diastole to the next, it does.
-
-# %% tags=["remove-cell"]
-beat = default_template()
-es, period = int(beat.attrs["es_frame"]), beat.sizes["time"] - 1
-whole = readers.read(readers.default_clip())
-start = int(beat.frame[es])
-first = int(np.flatnonzero(whole.frame == start)[0])
-loop = whole.isel(time=slice(first, first + period + 1))
-loop = loop.assign_coords(time=loop.time - loop.time[0])
-found = {name: track(loop, beat.mesh.values[es], follow[name], 0) for name in READY}
-back = {
-    name: 1e3 * np.linalg.norm(f.tracks.values[-1] - f.tracks.values[0], axis=-1)
-    for name, f in found.items()
-}
-closure = {name: of.mean() for name, of in back.items()}
-glue("closed", "met" if closure["tasnet"] <= 2 else "missed")
-glue("nearer", "yes" if closure["tasnet"] < closure["speckle"] else "no")
-
-# %% tags=["hide-input"]
-pd.DataFrame(
-    {
-        TITLES[name]: {
-            "distance from its start, mean (mm)": gap.mean(),
-            "90 % of points are within (mm)": np.quantile(gap, 0.9),
-            "way there and back (mm)": 1e3
-            * np.linalg.norm(np.diff(found[name].tracks.values, axis=0), axis=-1).sum(0).mean(),
-        }
-        for name, gap in back.items()
-    }
-).T.style.format("{:.1f}")
-
-# %% [markdown]
-# A tracker that never moves would have the first two numbers zero, hence the third: how long a way a point goes.
-# That TAS-Net's points come back to within 2 mm was a goal of ours: {glue:text}`closed:s`; nearer than speckle tracking's:
-# {glue:text}`nearer:s`.
-# The walls that were drawn at end-diastole before and after it, by hand and to {glue:text}`drawn:.1f` mm, give another check: how far those that were tracked
-# are from them, on average over the points of both.
-
-# %% tags=["hide-input"]
-glue("drawn", beat.attrs["mesh_uncertainty_mm"])
-tracked = {name: track(beat, beat.mesh.values[es], follow[name], es) for name in READY}
-
-
-def from_drawn(found, t):
-    """Mean distance [mm] of the tracked walls' points from the drawn walls in a frame."""
-    drawn = beat.mesh.values[t]
-    return 1e3 * np.mean(
-        [
-            shapely.distance(
-                shapely.linestrings(drawn[:, side]), shapely.points(found.tracks.values[t][:, side])
-            )
-            for side in (0, -1)
-        ]
-    )
-
-
-pd.DataFrame(
-    {
-        TITLES[name]: {
-            f"from the walls drawn {when} (mm)": from_drawn(of, t)
-            for when, t in (("before", 0), ("after", -1))
-        }
-        for name, of in tracked.items()
-    }
-).T.style.format("{:.1f}")
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip, tracked from the wall drawn at end-systole: at end-diastole before and after it, and at end-systole. Dashed: the walls as drawn at end-diastole. The network never saw a real film before.", "name": "fig-tracked"}}
-def draw():
-    shown = "tasnet", "speckle"
-    figure, axes = plt.subplots(2, 3, figsize=(9, 6.4))
-    for row, name in zip(axes, shown, strict=True):
-        for ax, t in zip(row, (0, es, beat.sizes["time"] - 1), strict=True):
-            show_frame(ax, beat, t)
-            draw_mesh(ax, tracked[name].tracks.values[t])
-            if t != es:
-                for side in (0, -1):
-                    ax.plot(*1e3 * beat.mesh.values[t][:, side].T, "--", color="white", lw=1)
-            ax.set_title(f"{TITLES[name]}, {1e3 * float(beat.time[t]):.0f} ms", fontsize=9)
-    return figure
-
-
-themed(draw, "Three frames of the real clip with the wall as tracked by two trackers", kind="webp")
-
-# %% tags=["hide-input"]
-film_player(
-    {
-        TITLES[name]: beat.drop_vars("mesh").merge(tracked[name], combine_attrs="override")
-        for name in ("tasnet", "speckle")
-    },
-    quantity="visibility",
-    show_mesh=True,
-    alt="the real clip with the wall as TAS-Net and speckle tracking follow it",
-)
-
-
-# %% [markdown]
-# Choose the colours of *visibility*: over the left film the correlation with end-systole that TAS-Net expects; over the right one, how well blocks matched.
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Longitudinal strain of the middle of the wall of the real clip. The truth is not known. This is one whole beat, of which speckle tracking is told: it takes its drift out, so that its curve ends where it began.", "name": "fig-real-strain"}}
-def draw():
-    figure, ax = plt.subplots(figsize=(6.4, 3.4))
-    for name, f in tracked.items():
-        strain = 100 * longitudinal_strain(f.tracks.values, 0)[0]
-        ax.plot(1e3 * beat.time, strain, label=f"{TITLES[name]}, peak {strain.min():.1f} %")
-    ax.axhline(0, color="gray", lw=0.8)
-    ax.set(xlabel="time after ED (ms)", ylabel="GLS (%)")
-    figure.legend(loc="outside right center", fontsize=8)
-    return figure
-
-
-themed(draw, "Global longitudinal strain of the real clip by several trackers")
 
 # %% [markdown]
 # ## What they cost
