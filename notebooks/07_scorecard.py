@@ -18,8 +18,8 @@
 #
 # The paper's patients, software and data are not public. Virtual patients stand in for the patients, open speckle tracking for the
 # software and small networks for large ones, so that a verdict says whether a finding holds *here*, where the truth is known; it is no verdict on
-# the paper. All that follows is computed from archived runs while this page is built; a claim whose run is still missing is not testable, and its
-# command stands beside it. `tas scorecard notebooks/archive --out FILE` writes all of it as JSON.
+# the paper. All that follows is computed from archived runs while this page is built; a claim whose run is still missing is not testable, and what
+# makes it stands beside it ({doc}`/book/judging` has the commands in full). `tas scorecard notebooks/archive --out FILE` writes all of it as JSON.
 
 # %% tags=["parameters"]
 profile = "laptop"

@@ -1,6 +1,5 @@
 """What a stranger installs, cites and launches: packages, CITATION.cff, environment.yml, links."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -16,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from extensions import REPO, extension
 
-REPO = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 CITATION = yaml.safe_load((REPO / "CITATION.cff").read_text())
 ADDRESS = yaml.safe_load((REPO / "_config.yml").read_text())["repository"]["url"]
@@ -51,9 +50,7 @@ def test_the_public_address_is_the_same_wherever_it_is_needed():
 
 @pytest.mark.parametrize("url", ["", "https://github.com/owner/name"])
 def test_buttons_come_with_the_address_alone(url):
-    spec = importlib.util.spec_from_file_location("companion", REPO / "book/_ext/companion.py")
-    companion = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(companion)
+    companion = extension("companion")
     options = {"repository_url": url, "launch_buttons": {"notebook_interface": "jupyterlab"}}
     config = SimpleNamespace(html_theme_options=options, html_baseurl="")
     companion.show_address(None, config)
