@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from tas_lib.errors import InputError
 from tas_lib.parallel import cores
 
@@ -75,7 +77,8 @@ def each(
 
 def _tried(function: Callable[[Item], Result], item: Item) -> Result | InputError:
     try:
-        return function(item)
+        with threadpool_limits(1, "blas"):  # whose last bits differ with the number of threads
+            return function(item)
     except InputError as error:
         return error
 

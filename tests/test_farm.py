@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import scipy.linalg  # noqa: F401  (brings a BLAS of its own)
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tas_lib import farm
 from tas_lib.errors import InputError
@@ -28,6 +30,10 @@ def dies_at_first(number, folder):
     return os.getpid()
 
 
+def threads_of_blas(number):
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
 def always_dies(number):
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -43,6 +49,14 @@ def test_every_item_has_its_result_or_its_error(workers):
     assert os.environ.get("OMP_NUM_THREADS") == threads
     assert found.pop(3) == "items: number: is 3; give another one"
     assert found == {n: str(n**2) for n in range(12) if n != 3}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_blas_has_one_thread_in_all_processes(workers):
+    with threadpool_limits(2, "blas"):
+        assert threads_of_blas(0) == {2}
+        assert [found for _, found in each(threads_of_blas, [0], workers)] == [{1}]
+        assert threads_of_blas(0) == {2}
 
 
 def test_nothing_to_make_needs_nobody():
