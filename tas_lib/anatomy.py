@@ -10,12 +10,13 @@ Numbers: [A] published (see tas_lib/heart.py), [C] our choice.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_positive
+from tas_lib.tables import ANGLES, Table, check_tables, dot, harmonics_of, knots, slopes_of
 
 LEVELS = ("basal", "mid", "apical")
 WALLS = (
@@ -34,53 +35,11 @@ VIEWS = {  # walls on the image's left and right
 OUTSIDE, ATRIUM = 25e-3, 50e-3  # the motion fades over this distance outside wall and base [m] [C]
 CELLS = 160  # along Z
 TURN = 0.06  # of the length: over this the apical wall turns towards the long axis [C]
-ANGLES = np.arange(6) * np.pi / 3
-Table = Any  # given as one number or (3 levels, 6 walls), kept as the latter
-
-
-def _harmonics(c: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """(6, n): 1, cos, sin, cos 2, sin 2, cos 3 of an angle with cosine c and sine s."""
-    c2, s2 = c * c - s * s, 2 * c * s
-    return np.stack((np.ones_like(c), c, s, c2, s2, c * c2 - s * s2))
-
-
-def _slopes(h: np.ndarray) -> np.ndarray:
-    """(6, n): derivatives of `_harmonics` h with respect to the angle."""
-    s3 = h[2] * h[3] + h[1] * h[4]
-    return np.stack((np.zeros_like(s3), -h[2], h[1], -2 * h[4], 2 * h[3], -3 * s3))
-
-
-_FOURIER = np.linalg.inv(_harmonics(np.cos(ANGLES), np.sin(ANGLES)))
-
-
-def knots(table: np.ndarray, cap: float) -> np.ndarray:
-    """Coefficients (6 harmonics, 4 weights from cap to base) of a table (3 levels from base, 6)."""
-    rows = np.asarray(table)[::-1] @ _FOURIER
-    return np.concatenate(([[cap, 0, 0, 0, 0, 0]], rows)).T
-
-
-def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("kn,kn->n", a, b)
 
 
 def _smooth(x: np.ndarray) -> np.ndarray:
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
-
-
-def positive(where: str, thing: object, *names: str) -> None:
-    for name in names:
-        if not (np.isfinite(getattr(thing, name)) and getattr(thing, name) > 0):
-            problem = f"is {getattr(thing, name)}"
-            raise InputError(where, name, problem, "give a positive number in SI units")
-
-
-def table(where: str, thing: object, *names: str) -> None:
-    for name in names:
-        value = np.broadcast_to(np.asarray(getattr(thing, name), np.float64), (3, 6))
-        if not np.isfinite(value).all():
-            raise InputError(where, name, "holds NaN or infinity", "give finite numbers")
-        object.__setattr__(thing, name, value)
 
 
 class Material(NamedTuple):
@@ -111,8 +70,8 @@ class Anatomy:
     equator: float = 0.7  # height of the widest place, fraction of the length [C]
 
     def __post_init__(self) -> None:
-        positive("anatomy", self, "diameter", "length", "apex", "equator")
-        table("anatomy", self, "thickness")
+        check_positive("anatomy", self, "diameter", "length", "apex", "equator")
+        check_tables("anatomy", self, "thickness")
         if (self.thickness <= 0).any() or self.thickness.max() > 0.6 * self.diameter:
             problem = f"spans {self.thickness.min()} to {self.thickness.max()} m"
             raise InputError("anatomy", "thickness", problem, "give walls of 4 to 25 mm, in metres")
@@ -185,7 +144,7 @@ class Anatomy:
     def outer(self, height: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """R_o(Z, Theta) [m] of the epicardium."""
         values, _ = self._weights(np.asarray(height, np.float64))
-        breadth = self._breadth(values, _harmonics(np.cos(theta), np.sin(theta)))
+        breadth = self._breadth(values, harmonics_of(np.cos(theta), np.sin(theta)))
         return breadth * np.sqrt(np.maximum(1 - (1 - height / self.centre) ** 2, 0))
 
     def at(self, points: np.ndarray) -> Material:
@@ -198,7 +157,7 @@ class Anatomy:
         radius = np.sqrt(x * x + y * y)
         scale = 1 / np.maximum(radius, 1e-12)
         c, s = x * scale, y * scale
-        harmonics = _harmonics(c, s)
+        harmonics = harmonics_of(c, s)
         nearest = np.minimum(z, self.length)
         along = nearest - self.centre
         values, integrals = self._weights(nearest)
@@ -208,7 +167,7 @@ class Anatomy:
         share = (1 - _smooth(distance / OUTSIDE)) * (1 - _smooth((z - nearest) / ATRIUM))
         nearest, nearest_radius = self.centre + along / beyond, radius / beyond
         inner = self.inner(nearest)
-        slopes = _slopes(harmonics)
+        slopes = slopes_of(harmonics)
         towards_axis = np.minimum(nearest_radius / np.maximum(inner, 1e-12), 1)
         harmonics[1:] *= towards_axis**2
         outside = np.flatnonzero(beyond > 1)
@@ -333,7 +292,7 @@ class Anatomy:
         """Distance (n,) [m] of points (n, 3) outside the epicardium, about; 0 inside."""
         x, y, z = points.T
         radius, along = np.hypot(x, y), z - self.centre
-        harmonics = _harmonics(*np.stack((x, y)) / np.maximum(radius, 1e-12))
+        harmonics = harmonics_of(*np.stack((x, y)) / np.maximum(radius, 1e-12))
         level = np.hypot(
             radius / self._breadth(self._weights(z)[0], harmonics), along / self.centre
         )

@@ -21,3 +21,11 @@ def check_size(where: object, shape: tuple[int, ...]) -> None:
     if math.prod(shape) > MOST:
         problem = f"is {' x '.join(map(str, shape))}, more than {MOST} numbers"
         raise InputError(where, "size", problem, "cut or shrink the clip")
+
+
+def check_positive(where: str, thing: object, *fields: str) -> None:
+    """Raise an InputError where one of these fields is no positive number."""
+    for field in fields:
+        value = getattr(thing, field)
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(where, field, f"is {value}", "give a positive number in SI units")

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from tas_lib.anatomy import ANGLES, VIEWS, WALLS, Anatomy
+from tas_lib.anatomy import VIEWS, WALLS, Anatomy
+from tas_lib.cycle import Cycle
 from tas_lib.errors import InputError
-from tas_lib.heart import Cycle, Heart, Motion
+from tas_lib.heart import Heart, Motion
+from tas_lib.tables import ANGLES
 
 # What `random_heart` draws: mean, SD, least, greatest. Of the healthy, means and SDs are published
 # [A] (sizes, GLS, EF: GE; phases: Copenhagen; twist: one block-matching study) but for the lines

@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from tas_lib.cycle import Cycle
 from tas_lib.errors import InputError
-from tas_lib.heart import Cycle
 from tas_lib.recording import MESH_DIMS, validate
 
 SHORTENING = -0.17, 0.015  # eps: mean and SD between sequences; all three our choice

@@ -18,8 +18,9 @@ from tas_lib.anatomy import Anatomy
 from tas_lib.clinic import Pose
 from tas_lib.cohorts import COHORTS, cases, make_cohort
 from tas_lib.collection import MANIFEST
+from tas_lib.cycle import Cycle
 from tas_lib.errors import InputError
-from tas_lib.heart import Cycle, Heart, Motion
+from tas_lib.heart import Heart, Motion
 from tas_lib.patients import PATHOLOGIES, random_heart
 
 SMALL = Anatomy(diameter=15e-3, length=30e-3, thickness=4e-3, apex=3e-3)

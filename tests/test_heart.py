@@ -5,8 +5,9 @@ import pytest
 
 from tas_lib.anatomy import VIEWS, WALLS, Anatomy
 from tas_lib.chambers import Tissue
+from tas_lib.cycle import Cycle
 from tas_lib.errors import InputError
-from tas_lib.heart import Cycle, Heart, Motion
+from tas_lib.heart import Heart, Motion
 from tas_lib.mesh import centreline, mesh_from_walls
 from tas_lib.patients import HEALTHY, PATHOLOGIES, TERRITORIES, VIEW_GLS, random_heart
 

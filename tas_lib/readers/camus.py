@@ -5,24 +5,20 @@ those two frames; those between are interpolated, so they tell about where the w
 about how tissue moves along it. TED, made of the same patients, shares what is below `read`.
 """
 
-import gzip
 import logging
-import math
 import re
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 import xarray as xr
 
-from tas_lib.errors import InputError, check_size
+from tas_lib.errors import InputError
 from tas_lib.masks import with_mesh
 from tas_lib.readers.sector import find_sector, to_recording
+from tas_lib.readers.volumes import AGAIN, read_volume
 
 log = logging.getLogger(__name__)
-sitk.ProcessObject.SetGlobalWarningDisplay(False)  # headers are checked here
 
 NAME = re.compile(r"info_([24])ch\.cfg", re.IGNORECASE)
 CITATION = "Leclerc et al. 2019, doi 10.1109/TMI.2019.2900516"
@@ -31,8 +27,6 @@ SPLITS = "training", "validation", "testing"
 PIXEL_MM = 0.05, 0.9  # 10 to 25 cm of depth in 300 to 1500 rows, and pixels twice as wide as high
 OUTSIDE = 0.25  # share of the labelled pixels that may lie beyond the sector
 LYING = 1.2  # times as wide as long is a cavity that lies on its side
-MARGIN = 1 << 20  # bytes that may follow the pixels
-AGAIN = "copy it from the data set again"
 
 
 def read(path: str | Path, *, frame_rate: float | None = None) -> xr.Dataset:
@@ -116,7 +110,7 @@ def read_view(
     path = next((cfg.with_name(name) for name in names if cfg.with_name(name).exists()), None)
     if path is None:
         raise InputError(cfg.parent, "file", f"holds no {names[0]}", AGAIN)
-    pixels, spacing = read_image(path)
+    pixels, spacing = read_volume(path)
     if not (PIXEL_MM[0] < min(spacing) and max(spacing) < PIXEL_MM[1]):
         problem = f"of {spacing[0]:.4g} x {spacing[1]:.4g} mm a pixel is implausible or not stated"
         remedy = "it may be {} to {} mm and is never guessed: ".format(*PIXEL_MM) + AGAIN
@@ -228,55 +222,6 @@ def _text(path: Path) -> str:
         raise InputError(path, "file", f"cannot be read ({error.strerror})", AGAIN) from error
 
 
-def read_image(path: Path) -> tuple[np.ndarray, tuple[float, float]]:
-    """Array (time, row, column) of a NIfTI or MHD file; height and width of its pixels [mm].
-
-    Stored axes are width, height, time; nothing is turned by the file's orientation. Raises
-    InputError: cut or damaged file, other than three axes.
-    """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        if path.suffix == ".mhd":
-            _check_mhd(path)
-        reader.ReadImageInformation()
-        shape = *reader.GetSize(), reader.GetNumberOfComponents()
-        check_size(path, shape)
-        if path.suffix != ".mhd":  # of which ITK checks that nothing is missing
-            start, bits = (float(reader.GetMetaData(key)) for key in ("vox_offset", "bitpix"))
-            size = start + math.prod(shape) * bits / 8
-            found = _content_size(path, size + MARGIN)
-            if not size <= found <= size + MARGIN:
-                raise EOFError(f"it holds {found} bytes or more in place of {size:.0f}")
-        image = reader.Execute()
-    except (RuntimeError, OSError, EOFError, zlib.error) as error:
-        reason = str(error).strip().splitlines()[-1]
-        problem = f"is damaged, cut off or without its data ({reason})"
-        raise InputError(path, "file", problem, AGAIN) from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        problem = f"are {image.GetSize()}, of {image.GetNumberOfComponentsPerPixel()} values each"
-        raise InputError(path, "axes", problem, "give grey frames stacked as width, height, time")
-    width, height = image.GetSpacing()[:2]
-    return sitk.GetArrayFromImage(image), (height, width)
-
-
-def _content_size(path: Path, most: float) -> int:
-    """Bytes in a file, unpacked, counted up to `most`; raises where gzip's own checksum fails."""
-    size = 0
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        while size <= most and (block := file.read(1 << 20)):
-            size += len(block)
-    return size
-
-
-def _check_mhd(path: Path) -> None:
-    """Raises InputError unless the header names one file of pixels, beside it."""
-    names = re.findall(r"ElementDataFile\s*[=:]?(.*)", _text(path), re.IGNORECASE)
-    if len(names) != 1 or not re.fullmatch(r"\s*[\w.-]+\.z?raw\s*", names[0]):
-        problem = f"is {', '.join(name.strip() for name in names) or 'missing'}"
-        raise InputError(path, "ElementDataFile", problem, "name the .raw file beside it")
-
-
 def _grey(pixels: np.ndarray, path: Path) -> np.ndarray:
     low, high = pixels.min(), pixels.max()
     if not (np.isfinite(pixels).all() and 0 <= low and 1 < high <= 255):
@@ -287,7 +232,7 @@ def _grey(pixels: np.ndarray, path: Path) -> np.ndarray:
 
 def _labels(path: Path, shape: tuple[int, ...], spacing: tuple[float, float]) -> np.ndarray:
     """Masks (time, row, column) uint8 that fit a picture of this shape and spacing."""
-    labels, own = read_image(path)
+    labels, own = read_volume(path)
     if labels.shape != shape:
         problem = f"are {labels.shape}, the picture's (time, row, column) {shape}"
         raise InputError(path, "axes", problem, AGAIN)

@@ -13,14 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal import get_window
 
-from tas_lib.errors import InputError
-
-
-def _positive(where: str, thing: object, *fields: str) -> None:
-    for field in fields:
-        value = getattr(thing, field)
-        if not (np.isfinite(value) and value > 0):
-            raise InputError(where, field, f"is {value}", "give a positive number in SI units")
+from tas_lib.errors import InputError, check_positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +33,10 @@ class Probe:
     elevation_focus: float = 60e-3  # of the lens [m]
 
     def __post_init__(self) -> None:
-        _positive("probe", self, "centre_frequency", "n_elements", "pitch", "width", "bandwidth")
-        _positive("probe", self, "height", "elevation_focus")
+        check_positive(
+            "probe", self, "centre_frequency", "n_elements", "pitch", "width", "bandwidth"
+        )
+        check_positive("probe", self, "height", "elevation_focus")
         if not (isinstance(self.n_elements, numbers.Integral) and self.n_elements > 1):
             raise InputError("probe", "n_elements", f"is {self.n_elements}", "describe an array")
         if self.width > self.pitch:
@@ -74,7 +69,7 @@ class Focused:
     distance: float = 90e-3  # of the focus from the array's centre [m]
 
     def __post_init__(self) -> None:
-        _positive("focused transmit", self, "distance")
+        check_positive("focused transmit", self, "distance")
 
     def delays(self, acq: Acquisition, angle: np.ndarray) -> np.ndarray:
         """Firing times (1, line, element) [s]; the wavefront is at range r at time r / c."""
@@ -108,7 +103,7 @@ class Diverging:
     width: float = np.deg2rad(60.0)  # [rad]
 
     def __post_init__(self) -> None:
-        _positive("diverging transmit", self, "width")
+        check_positive("diverging transmit", self, "width")
         object.__setattr__(self, "tilts", tuple(float(tilt) for tilt in self.tilts))
         if not self.tilts:
             raise InputError("diverging transmit", "tilts", "are none", "give one angle a shot")
@@ -170,7 +165,7 @@ class Acquisition:
 
     def __post_init__(self) -> None:
         where = "acquisition"
-        _positive(where, self, "n_lines", "sector", "r_min", "r_max", "range_step", "c")
+        check_positive(where, self, "n_lines", "sector", "r_min", "r_max", "range_step", "c")
         if self.sector > np.deg2rad(120):
             raise InputError(where, "sector", f"is {self.sector} rad", "open it up to 120 degrees")
         if not (isinstance(self.n_lines, numbers.Integral) and self.n_lines >= 8):
