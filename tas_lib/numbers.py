@@ -8,7 +8,8 @@ import pandas as pd
 from tas_lib import paper
 from tas_lib.bland_altman import Estimate, by_patient
 from tas_lib.claims import REFERENCE, STEPS, TASNET, best_s1
-from tas_lib.evidence import DESIGNS, Evidence, estimate, people
+from tas_lib.evidence import DESIGNS, Evidence, estimate, exact, people
+from tas_lib.trackers.registry import label
 
 COLUMNS = {"MTE": "mte", "GLS MAE": "gls_error", "folds": "folded"}
 SPREADS = {"GLS MAE": "absolute", "bias": "bias", "SD": "sd"}
@@ -59,13 +60,17 @@ def title(row: str) -> str:
     """A row of Tables III and IV -> the tracker's title."""
     if row == "Reference":
         return REFERENCE
-    network, data = row.replace("-1K", "").replace("-", "").lower().split(" | ")
-    return f"{data}/{network}"
+    network, data = row.split(" | ")
+    return f"{data.replace('TAS-1K', 'tas').lower()}/{_name(network)}"
+
+
+def _name(network: str) -> str:
+    return network.replace("-", "").lower()
 
 
 def _mean(frame: pd.DataFrame, column: str) -> Estimate | str:
     if column not in frame:
-        return f"{column} was not trained here"
+        return f"{label(column)}: was not trained here"
     return estimate(frame[column].dropna().to_numpy())
 
 
@@ -107,12 +112,9 @@ def _figure4(e: Evidence, number: pd.Series) -> Estimate:
     return by_patient(paired["first"], paired["second"], paired.patient)[SPREADS[number.metric]]
 
 
-def _speed(e: Evidence, number: pd.Series) -> Estimate:
-    bench = e.rows("bench_trackers")
-    name = number.row.replace("-", "").lower()
-    chosen = bench[(bench.tracker == name) & (bench.preset == "paper")]
-    (value,) = chosen[chosen.frames == chosen.frames.max()].ms_per_frame
-    return Estimate(value, value, value)
+def _speed(e: Evidence, number: pd.Series) -> Estimate | str:
+    speeds = e.speeds()
+    return speeds if isinstance(speeds, str) else exact(speeds[_name(number.row)])
 
 
 _OF = {

@@ -1,11 +1,14 @@
 """The scorecard: its rules on made-up archives in which all claims hold, nearly hold, or fail."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from claimed_world import World
+from extensions import REPO
 from typer.testing import CliRunner
 
 from tas_lib import archive, cli, comparison, evidence, paper
@@ -102,12 +105,42 @@ def test_what_learnt_labels_is_judged_where_it_was_made(worlds, tmp_path):
     assert of_claim(RULES["C15"](Evidence(tmp_path))) == REPRODUCED
 
 
-def test_one_disease_is_not_compared(worlds, tmp_path):
+@pytest.mark.parametrize("other", ["infarct", "healthy"])
+def test_one_disease_is_not_compared_nor_is_health(worlds, tmp_path, other):
     for cohort in COHORTS:
         rows, about = archive.read(worlds["good"] / f"agreement_{cohort}.json")
-        text = archive.text(rows.assign(pathology="healthy"), **about)
+        text = archive.text(rows.replace({"pathology": {"hypertrophic": other}}), **about)
         (tmp_path / f"agreement_{cohort}.json").write_text(text)
     assert "no two diseases of 3 patients" in RULES["C21"](Evidence(tmp_path))
+
+
+def test_milliseconds_of_another_device_are_not_compared(worlds, tmp_path):
+    rows, about = archive.read(worlds["good"] / "bench_trackers.json", "trackers")
+    text = archive.text(rows, **about | {"device": "CPU x86_64"}).replace('"rows"', '"trackers"')
+    (tmp_path / "bench_trackers.json").write_text(text)
+    e, (_, number) = Evidence(tmp_path), next(paper.numbers().query("table == 'IV-C'").iterrows())
+    for why in (RULES["C22"](e), ours(e, number)):
+        assert "another device" in why and "CPU x86_64" in why
+
+
+@pytest.mark.parametrize("words", sorted(set(MADE_BY.values())))
+def test_what_makes_a_missing_run_is_there(words):
+    program, *rest = words.split()
+    if program == "make":
+        assert re.search(rf"^{rest[0]}:", (REPO / "Makefile").read_text(), re.MULTILINE)
+        return
+    command = typer.main.get_command(cli.app)
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    known = {option for p in command.params for option in p.opts}
+    assert {word for word in rest if word.startswith("--")} <= known
+
+
+def test_quantities_have_names_for_readers_and_units(worlds):
+    e = Evidence(worlds["good"])
+    found = [q for name, rule in RULES.items() if name != "C15" for q in rule(e)]
+    assert {q.unit for q in found} == {"", "mm", "% strain", "% of films", "ratio", "ms", "s"}
+    assert not any(re.search(r"tas/|burman/|@|speckle less", q.what) for q in found)
 
 
 def test_seeds_count_as_one_tracker(worlds, tmp_path):
