@@ -39,7 +39,7 @@ import pandas as pd
 from matplotlib.path import Path
 
 from tas_lib.bench import pymust_seconds_per_frame
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.coherence import WallMap
 from tas_lib.figures import BRIGHTEN, draw_mesh, extent, show_frame
 from tas_lib.mesh import centreline
@@ -269,9 +269,10 @@ for (name, film), (instant, t) in product(films.items(), {"ED": 0, "ES": es}.ite
     axial, lateral = speckle_size(film, t)
     sizes = {"speckle, axial (mm)": 1e3 * axial, "speckle, lateral (mm)": 1e3 * lateral}
     rows[name, instant] = greys(film.bmode.values[t], t) | sizes
-pd.DataFrame(rows).T.style.format("{:.3f}", subset=list(greys(template.bmode.values[0], 0))).format(
-    "{:.2f}", subset=list(sizes)
-).set_table_attributes('class="dataframe"')
+table(
+    rows,
+    dict.fromkeys(greys(template.bmode.values[0], 0), "{:.3f}") | dict.fromkeys(sizes, "{:.2f}"),
+)
 
 # %% [markdown]
 # The paper gives no value of $\gamma$. Of the values below, these bring the wall's grey, its SD and
@@ -286,7 +287,7 @@ for gamma in (1.0, 1.5, 2.0, 2.5, 3.0):
     )
     rows[f"γ = {gamma}"] = greys(trial.image(trial.background, trial.background_bsc(es)), es)
 gammas = pd.DataFrame(rows).T
-gammas.style.format("{:.3f}").set_table_attributes('class="dataframe"')
+table(gammas, "{:.3f}")
 
 # %% tags=["remove-cell"]
 misfit = (gammas / gammas.loc["real clip"] - 1).drop("real clip").abs().max(axis=1)

@@ -116,8 +116,8 @@ def told(number: tuple[float, float, float], digits: int = 2) -> str:
 
     A narrow cell breaks the line before the interval alone.
     """
+    exact = len({*number}) == 1
     value, low, high = (f"{part:z.{digits}f}" for part in number)
-    exact = number[0] == number[1] == number[2]
     return value if exact or "nan" in (low, high) else f"{value} ({low}\xa0to\xa0{high})"
 
 

@@ -19,7 +19,6 @@ from tas_lib.evidence import (
     Evidence,
     absolute,
     apart,
-    errors,
     estimate,
     exact,
     less,
@@ -45,7 +44,7 @@ TASNET, REFERENCE = "tas/tasnet", "speckle"
 NETWORKS = {name: label(name) for name in ("tasnet", "echotracker", "myotracker")}
 NO_OTHER_DATA = (
     "no network here has learnt, with an equal budget, data like those of Burman et al.;"
-    " `tas dataset --strategy burman` makes them, `tas train` learns them"
+    " tas dataset --strategy burman makes them, tas train learns them"
 )
 STEPS = {  # rows of Table II -> networks of the ablation
     "CoTracker": "cotracker",
@@ -319,8 +318,7 @@ def c22(e: Evidence) -> Findings:
 
 @_rule
 def c23(e: Evidence) -> Findings:
-    usual = {"echotracker": "echotracker@first", "myotracker": "myotracker@es"}
-    mte = people(errors(e.rows("starts")), "mte").rename(columns=usual)
+    mte = e.starts()
     return [
         below(mte, "echotracker@first", "echotracker@es", "MTE"),
         below(mte, "myotracker@es", "myotracker@first", "MTE"),

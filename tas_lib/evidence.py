@@ -102,6 +102,11 @@ class Evidence:
         rows = rows.assign(tracker=rows.tracker.map(titles)).dropna(subset="tracker")
         return people(rows, "mte")
 
+    def starts(self) -> pd.DataFrame:
+        """Mean MTE [mm] of each patient (rows) by trackers with their starts (columns)."""
+        usual = {"echotracker": "echotracker@first", "myotracker": "myotracker@es"}
+        return people(errors(self.rows("starts")), "mte").rename(columns=usual)
+
     def speeds(self) -> pd.Series | str:
         """Milliseconds a frame of networks as published, by name; or why they do not compare with
         the paper's.

@@ -9,7 +9,6 @@ from tas_lib import paper
 from tas_lib.bland_altman import Estimate, by_patient
 from tas_lib.claims import REFERENCE, STEPS, TASNET, best_s1
 from tas_lib.evidence import DESIGNS, Evidence, estimate, exact, people
-from tas_lib.trackers.registry import label
 
 COLUMNS = {"MTE": "mte", "GLS MAE": "gls_error", "folds": "folded"}
 SPREADS = {"GLS MAE": "absolute", "bias": "bias", "SD": "sd"}
@@ -27,6 +26,7 @@ BASELINES = {  # table -> row beside which others are seen, at the same place; o
     "Figure 4": "R vs R",
     "IV-C": "TAS-Net",
 }
+LEARNT = {"TAS-1K": "own data", "Burman": "Burman's data", "Real": "real data"}
 NO_REAL_DATA = "real data with EchoPac's labels are not public"
 
 
@@ -46,14 +46,22 @@ def baseline(number: pd.Series) -> tuple[str, str, str, str]:
 
 
 def beside(e: Evidence, table: str) -> pd.DataFrame:
-    """A table of ours and the paper's: rows (row, whose), columns (where, metric), NaN for none."""
+    """A table of ours and the paper's: rows (`called`, whose), columns (where, metric), NaN for
+    none.
+    """
     cells: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
     for _, number in paper.numbers().query("table == @table").iterrows():
         found, place = ours(e, number), (number["where"], number.metric)
         value = np.nan if isinstance(found, str) else found.value
-        cells.setdefault((number.row, "ours, virtual"), {})[place] = value
-        cells.setdefault((number.row, "paper"), {})[place] = number.value
+        cells.setdefault((called(number.row), "ours"), {})[place] = value
+        cells.setdefault((called(number.row), "paper"), {})[place] = number.value
     return pd.DataFrame(cells).T
+
+
+def called(row: str) -> str:
+    """A row of the paper's tables for readers: "TAS-Net | Burman" -> "TAS-Net, Burman's data"."""
+    network, _, data = row.partition(" | ")
+    return f"{network}, {LEARNT[data]}" if data else row
 
 
 def title(row: str) -> str:
@@ -70,7 +78,7 @@ def _name(network: str) -> str:
 
 def _mean(frame: pd.DataFrame, column: str) -> Estimate | str:
     if column not in frame:
-        return f"{label(column)}: was not trained here"
+        return "no such network was trained here"
     return estimate(frame[column].dropna().to_numpy())
 
 

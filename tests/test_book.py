@@ -19,7 +19,7 @@ from extensions import REPO, extension
 from tas_lib import archive, book, provenance
 from tas_lib.trackers import weights
 
-key, build_record = extension("key"), extension("build_record")
+key, build_record, companion = map(extension, ("key", "build_record", "companion"))
 
 
 @pytest.fixture
@@ -91,6 +91,19 @@ def test_notebook_takes_a_profile_and_says_what_made_it(path):
     text = path.read_text()
     assert re.search(r'^# %% .*tags=\[.*"parameters"', text, re.MULTILINE)
     assert re.search(rf"provenance\([^)]*{path.stem}", text)
+
+
+def test_parameters_that_ran_are_shown_with_the_imports():
+    def cell(text, *tags):
+        return {"cell_type": "code", "source": [text], "metadata": {"tags": list(tags)}}
+
+    cells = [cell("seed = 0", "parameters"), cell("seed = 7", "injected-parameters")]
+    cells += [cell("import json", "hide-input"), cell("json", "hide-input")]
+    source = [json.dumps({"cells": cells})]
+    companion.fold_parameters(None, "notebooks/a", source)
+    shown = json.loads(source[0])["cells"]
+    assert ["".join(one["source"]) for one in shown] == ["seed = 7\n\nimport json", "json"]
+    assert all(one["metadata"]["tags"] == ["hide-input"] for one in shown)
 
 
 def profiles() -> dict[str, dict]:

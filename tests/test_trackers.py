@@ -214,8 +214,8 @@ def test_a_tolerance_is_for_those_who_iterate_in_windows(tmp_path):
     {
         "tas/tasnet": "TAS-Net",
         "speckle": "speckle tracking",
-        "burman/echotracker@es": "EchoTracker, data as Burman's, from end-systole",
-        "myotracker@first": "MyoTracker, from the first frame",
+        "burman/echotracker@es": "EchoTracker (Burman's data) from end-systole",
+        "myotracker@first": "MyoTracker from the first frame",
         "perfect tracking": "perfect tracking",
         "runs/mine": "runs/mine",
         "S1 > S2": "S1 > S2",

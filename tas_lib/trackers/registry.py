@@ -28,9 +28,9 @@ LABELS = {
 }
 LEARNT = {  # data sets in the titles of archives; all networks that ship learnt the first
     "tas": "",
-    "burman": ", data as Burman's",
-    "labels": ", labels of speckle tracking",
-    "real": ", real data",
+    "burman": " (Burman's data)",
+    "labels": " (labels of speckle tracking)",
+    "real": " (real data)",
 }
 STARTS = {"es": "end-systole", "first": "the first frame"}  # where a network's mesh may be given
 
@@ -73,13 +73,13 @@ def title_of(name: str | Path) -> str:
 def label(title: str) -> str:
     """What readers call a tracker by its name or its title in archives; other words stay.
 
-    "burman/echotracker@es" -> "EchoTracker, data as Burman's, from end-systole".
+    "burman/echotracker@es" -> "EchoTracker (Burman's data) from end-systole".
     """
     name, start = _parted(title)
     data, _, base = str(name).rpartition("/")
     if base not in LABELS or data not in {"", *LEARNT}:
         return title
-    return LABELS[base] + LEARNT.get(data, "") + (f", from {STARTS[start]}" if start else "")
+    return LABELS[base] + LEARNT.get(data, "") + (f" from {STARTS[start]}" if start else "")
 
 
 def _parted(name: str | Path) -> tuple[str | Path, str | None]:
