@@ -75,7 +75,7 @@ glue("usual_low", int(usual.quantile(0.1)))
 glue("told", "could" if result.inside[~curve].sum() < usual.quantile(0.1) else "could not")
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip (diamonds) in the cohort's band of 5 to 95 % (bars, all drawn to one width; line: median) and what was made here (dots). Numbers: clip, then band, in the unit beside the name; correlations have none. Percentiles of grey levels, 0 to 255; contrast of their medians; correlation of the whole wall, and of the image-left wall without its apical third (left), the septum in the clip and in every A4C.", "name": "fig-realism"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip (diamonds; green inside, orange outside) in the cohort's band of 5 to 95 % (bars, all drawn to one width; line: median) and what was made here (dots). Numbers: clip, then band, in the unit beside the name; correlations have none. Percentiles of grey levels, 0 to 255; contrast of their medians; correlation of the whole wall, and of the image-left wall without its apical third (left), the septum in the clip and in every A4C.", "name": "fig-realism"}}
 def draw():
     shown = result[~curve]
     figure, ax = plt.subplots(figsize=(5.6, 6.2))

@@ -98,7 +98,7 @@ chosen = {
 # Each line is one point of the wall. Where a line is high, the speckle around that point still looks
 # as it did at ES.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Speckle correlation with the ES frame (dotted) at the 36 points of the centreline, from the septal base (dark) over the apex to the lateral base (bright): the real clip, and its simulations from the first seed.", "name": "fig-curves"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Speckle correlation with the ES frame (dotted) at the 36 points of the centreline, from the septal base (purple) over the apex (green) to the lateral base (yellow): the real clip, and its simulations from the first seed.", "name": "fig-curves"}}
 
 
 def draw():
