@@ -135,7 +135,7 @@ tests["p, signs, Holm"] = holm(tests["p, signs"])
 table(
     tests,
     dict.fromkeys(
-        ("p, t", "p, signs", "p, signs, Holm"), lambda p: "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+        ("p, t", "p, signs", "p, signs, Holm"), lambda p: "<0.0001" if p < 1e-4 else f"{p:.2g}"
     ),
 )
 

@@ -225,13 +225,14 @@ table(goals)
 numbers = pd.DataFrame(judged["numbers"])
 numbers["ours"] = [written(n.ours, n.unit) for n in numbers.itertuples()]
 numbers["row"] = numbers.row.map(called)
+numbers["metric"] += numbers.unit.map(lambda unit: unit and f" ({unit})").fillna("")
 numbers["where"] = numbers["where"].replace(
     "98 of CAMUS",
     f"98 of CAMUS; ours: {evidence.rows('strategies').file.nunique()} virtual templates",
 )
 numbers = numbers.rename(columns={"value": "paper"})
 keys = ["table", "row", "where", "metric"]
-table(numbers.set_index(keys)[["paper", "ours", "unit", "verdict", "why"]], {"paper": "{:g}"})
+table(numbers.set_index(keys)[["paper", "ours", "verdict", "why"]], {"paper": "{:g}"})
 
 # %% tags=["hide-input"]
 counted = numbers.groupby("table", sort=False).verdict.value_counts().unstack(fill_value=0)

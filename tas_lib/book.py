@@ -98,7 +98,7 @@ def table(
     rows: dict | pd.DataFrame, formats: str | dict | None = None, **options: object
 ) -> Styler:
     """A table of the page, as a frame or {row: {column: value}}; formats and options as
-    `Styler.format`'s. No line breaks within the names of cohorts and networks.
+    `Styler.format`'s. No line breaks within names of cohorts and networks, and "T vs R".
     """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows).T.infer_objects()
     styled = frame.style.format(formats, **{"na_rep": "", **options})
@@ -108,7 +108,8 @@ def table(
 
 
 def _unbroken(label: object) -> str:
-    return re.sub(r"\b(HUNT|TAS)-", "\\1\N{NON-BREAKING HYPHEN}", str(label))
+    text = re.sub(r"\b(HUNT|TAS)-", "\\1\N{NON-BREAKING HYPHEN}", str(label))
+    return text.replace(" vs ", "\xa0vs\xa0")
 
 
 def told(number: tuple[float, float, float], digits: int = 2) -> str:
