@@ -35,9 +35,8 @@ from tas_lib.simulator import CLINICAL, SectorOperator
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import track
 
-TITLES = {"speckle": "speckle tracking", "tasnet": "TAS-Net"}
 operator = SectorOperator(CLINICAL, progress=False)
-trackers = {title: registry.get(name) for name, title in TITLES.items()}
+trackers = {registry.label(name): registry.get(name) for name in ("speckle", "tasnet")}
 films, tracks = [], []
 for patient in range(1, game_patients + 1):
     case = next(c for c in cases("hunt", patient, seed) if c.pose.view == "A4C")

@@ -38,7 +38,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from tas_lib import recording
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.cohorts import make_cohort
 from tas_lib.collection import MANIFEST
 from tas_lib.datacard import counts, describe, draw, pictures, summary
@@ -69,7 +69,7 @@ counts(card)
 # made by commit {glue:text}`d0_commit` on {glue:text}`d0_date`. Each patient has one pathology and is filmed in two views.
 
 # %% tags=["hide-input"]
-summary(card).style.format("{:.2f}")
+table(summary(card), "{:.2f}")
 
 # %% tags=["hide-input"]
 themed(lambda: draw(card), "Histograms of what the table above sums up, by view.")
@@ -85,7 +85,7 @@ themed(lambda: draw(card), "Histograms of what the table above sums up, by view.
 # %% tags=["hide-input"]
 bench = json.loads(Path("archive/bench_dataset.json").read_text())
 rows = pd.DataFrame(bench["rows"])
-table = pd.DataFrame(
+costs = pd.DataFrame(
     {
         "strategy": rows.strategy.str.upper(),
         "videos": rows.videos,
@@ -110,7 +110,7 @@ glue("bench_cores", bench["cores"])
 glue("bench_device", bench["device"])
 glue("bench_date", bench["date"])
 glue("bench_commit", bench["commit"])
-table.style.hide()
+table(costs).hide()
 
 # %% [markdown]
 # {glue:text}`bench_device`, {glue:text}`bench_cores` cores, {glue:text}`bench_date`, commit {glue:text}`bench_commit`. A frame of

@@ -43,8 +43,8 @@ operator = SectorOperator(CLINICAL, progress=False)
 #
 # Grey levels, grain and correlation ({ref}`as on the page before <sec-patients>`) of the real clip, whose wall was drawn by hand ({doc}`/book/data`), and of a cohort. Of
 # {glue:text}`surveyed` patients drawn as those of HUNT are, one recording each, the three views in turn, was made and measured in an archived run of
-# `tas realism` ({glue:text}`survey_made:s`); {glue:text}`live` of them were made again for this page,
-# and their numbers differ by at most {glue:text}`live_off:.2g` %. A quantity counts as *inside* where the clip
+# `tas realism` ({glue:text}`survey_made:s`); {glue:text}`live:s` made again for this page, and its numbers
+# differ by at most {glue:text}`live_off:.2g` %. A quantity counts as *inside* where the clip
 # lies between the cohort's 5 % and 95 %. Settings of the scanner were drawn with this clip in mind, so grey levels
 # inside are no surprise. No number sets decorrelation itself: it comes from motion and the slice. But haze, noise,
 # reverberation and the filter, whose ranges were chosen with the clip in mind too, move it, as the table there shows.
@@ -62,7 +62,7 @@ curve = result.index.str.startswith("curve")
 usual = survey.inside(table.loc[:, ~table.columns.str.startswith("curve")])
 glue("surveyed", len(table))
 glue("survey_made", f"{archive['date']}, commit {archive['commit']}, {archive['device']}")
-glue("live", len(live))
+glue("live", "one of them was" if len(live) == 1 else f"{len(live)} of them were")
 glue("live_off", 100 * float((live / table.loc[live.index] - 1).abs().max().max()))
 glue("inside", int(result.inside[~curve].sum()))
 glue("quantities", int((~curve).sum()))
@@ -75,7 +75,7 @@ glue("usual_low", int(usual.quantile(0.1)))
 glue("told", "could" if result.inside[~curve].sum() < usual.quantile(0.1) else "could not")
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip (diamonds) in the cohort's band of 5 to 95 % (bars, all drawn to one width; line: median) and the recordings made here (dots). Numbers: clip, then band. Percentiles of grey levels; contrast of their medians; correlation of the whole wall, and of the image-left wall without its apical third (left), the septum in the clip and in every A4C.", "name": "fig-realism"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The real clip (diamonds; green inside, orange outside) in the cohort's band of 5 to 95 % (bars, all drawn to one width; line: median) and what was made here (dots). Numbers: clip, then band, in the unit beside the name; correlations have none. Percentiles of grey levels, 0 to 255; contrast of their medians; correlation of the whole wall, and of the image-left wall without its apical third (left), the septum in the clip and in every A4C.", "name": "fig-realism"}}
 def draw():
     shown = result[~curve]
     figure, ax = plt.subplots(figsize=(5.6, 6.2))
@@ -95,11 +95,12 @@ def draw():
         digits = 0 if q.high > 5 else 2
         text = f"{q.value:.{digits}f}  ({q.low:.{digits}f} to {q.high:.{digits}f})"
         ax.text(1.2, row, text, va="center", fontsize=9)
-    names = shown.index.str.replace(r"_p(\d+)", r", \1 %", regex=True)
+    names = shown.index.str.replace(r"_p(\d+)", r", \1 % (grey level)", regex=True)
+    names = names.str.replace("contrast", "contrast (grey levels)")
     names = names.str.replace(r"speckle_(\w+)", r"grain, \1 (mm)", regex=True)
     names = names.str.replace(r"(correlation|left)_(\d+)", r"\1, \2 ms", regex=True)
     ax.set(yticks=rows, yticklabels=names, xlim=(-0.2, 1.2))
-    ax.set(xticks=[0, 1], xticklabels=["5 %", "95 %"])
+    ax.set(xticks=[0, 1], xticklabels=["5 %", "95 %"], xlabel="of the cohort's recordings")
     ax.margins(y=0.01)
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(length=0)
@@ -110,7 +111,7 @@ def draw():
 themed(draw, "Nineteen quantities of the real clip in the band of a cohort of virtual patients")
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Correlation of the wall's speckle against time, the mean over six starting frames and all points: the real clip, the cohort's median and 5 to 95 % (shaded), and the recordings made here (thin).", "name": "fig-fading"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Correlation of the wall's speckle against time, the mean over six starting frames and all points: the real clip, the cohort's median and 5 to 95 % (shaded), and what was made here (thin).", "name": "fig-fading"}}
 def draw():
     figure, ax = plt.subplots(figsize=(6, 3.2))
     ms, band = 1e3 * survey.LAGS, result[curve]

@@ -175,7 +175,7 @@ for name, seconds, beside, origin in (
         "TAS-1K": f"{whole / years:.1f} years" if whole > years else f"{whole / 60:.0f} minutes",
         "how": origin,
     }
-table(rows, None)
+table(rows)
 
 # %% tags=["remove-cell"]
 glue("ratio", pymust_seconds * speed)

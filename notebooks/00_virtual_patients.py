@@ -47,7 +47,7 @@ from tas_lib.anatomy import LEVELS, VIEWS
 from tas_lib.archive import read
 from tas_lib.artefacts import Scanner
 from tas_lib.bench import peak_memory
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.clinic import image
 from tas_lib.cohorts import COHORTS, cases
 from tas_lib.figures import draw_mesh, show_frame
@@ -158,7 +158,7 @@ for (kind, view), ds in films.items():
         "points out of the plane at ES, median (mm)": f"{1e3 * float(abs(ds.elevation[ds.attrs['es_frame']]).median()):.1f}",
         "farthest (mm)": f"{1e3 * float(abs(ds.elevation).max()):.1f}",
     }
-pd.DataFrame(rows).T.style.set_table_attributes('class="dataframe"')
+table(rows)
 
 # %% [markdown]
 # ## Are the hearts like patients' hearts?
@@ -222,7 +222,7 @@ published = {  # quantity: (column, published, how ours comes about)
     "thickening (%)": ("thickening", "56.5 (Støylen, M-mode)", "follows"),
 }
 mean, sd = by_kind.mean().loc["healthy"], by_kind.std().loc["healthy"]
-pd.DataFrame(
+table(
     {
         name: {
             "virtual, healthy": f"{mean[key]:.1f} ± {sd[key]:.1f}",
@@ -231,7 +231,7 @@ pd.DataFrame(
         }
         for name, (key, theirs, how) in published.items()
     }
-).T.style.set_table_attributes('class="dataframe"')
+)
 
 # %% [markdown]
 # GE: 501 healthy subjects on scanners of that make {cite:p}`park2016`. Støylen: lengths and thicknesses of 1266 healthy subjects of the HUNT study
@@ -283,7 +283,7 @@ for name, ds in ablated.items():
         "correlation, 33 ms": f"{found['correlation_33']:.2f}",
         "133 ms": f"{found['correlation_133']:.2f}",
     }
-pd.DataFrame(rows).T.style.set_table_attributes('class="dataframe"')
+table(rows)
 
 # %% [markdown]
 # Grey levels of wall and blood (medians over all frames) run from 0 to 255, and contrast is their difference; grains
@@ -297,19 +297,21 @@ pd.DataFrame(rows).T.style.set_table_attributes('class="dataframe"')
 # Sizes and visits are the paper's; shares of disease are ours.
 
 # %% tags=["hide-input"]
-pd.DataFrame(
-    {
-        name.upper(): {
-            "patients": cohort.patients,
-            "visits": len(cohort.visits),
-            "views": len(cohort.views),
-            "recordings": cohort.patients * len(cohort.visits) * len(cohort.views),
-            "observers": cohort.observers,
-            **{f"{kind} (%)": f"{100 * cohort.mix.get(kind, 0):.0f}" for kind in PATHOLOGIES},
+table(
+    pd.DataFrame(
+        {
+            name.upper(): {
+                "patients": cohort.patients,
+                "visits": len(cohort.visits),
+                "views": len(cohort.views),
+                "recordings": cohort.patients * len(cohort.visits) * len(cohort.views),
+                "observers": cohort.observers,
+                **{f"{kind} (%)": f"{100 * cohort.mix.get(kind, 0):.0f}" for kind in PATHOLOGIES},
+            }
+            for name, cohort in ((name, COHORTS[name]) for name in EVALUATED)
         }
-        for name, cohort in ((name, COHORTS[name]) for name in EVALUATED)
-    }
-).style.set_table_attributes('class="dataframe"')
+    )
+)
 
 # %% tags=["remove-cell"]
 retest = {}

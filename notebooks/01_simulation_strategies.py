@@ -39,7 +39,7 @@ import pandas as pd
 from matplotlib.path import Path
 
 from tas_lib.bench import pymust_seconds_per_frame
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.coherence import WallMap
 from tas_lib.figures import BRIGHTEN, draw_mesh, extent, show_frame
 from tas_lib.mesh import centreline
@@ -67,7 +67,7 @@ es = template.attrs["es_frame"]
 # what the paper calls the first stage; later stages replace it.
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The template at end-diastole and end-systole, with the mesh drawn from its contours: both walls, and the centreline whose points are compared later.", "name": "fig-template"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The template at end-diastole and end-systole, with the mesh drawn from its contours: both walls (orange), and the centreline (blue), whose points are compared later.", "name": "fig-template"}}
 def draw():
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
     for ax, t, name in zip(axes, (0, es), ("end-diastole (ED)", "end-systole (ES)"), strict=True):
@@ -115,7 +115,7 @@ glue("background", len(scene.background))
 glue("wall", len(scene.wall_uv))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the simulator gets. Left: a part of the wall at ES with a tenth of its wall scatterers (size: strength of the echo, colour: its sign). Middle: the same scatterers at ED, carried there by the mesh. Right: the template's speckle correlation with ES at every mesh point, at the end of the beat.", "name": "fig-scatterers"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the simulator gets. Left: a part of the wall at ES with a tenth of its wall scatterers (size: strength of the echo; red: positive, blue: negative). Middle: the same scatterers at ED, carried there by the mesh. Right: the template's speckle correlation with ES at every mesh point, at the end of the beat.", "name": "fig-scatterers"}}
 def draw():
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.7), width_ratios=(1, 1, 1.1))
     some = np.random.default_rng(0).random(len(scene.wall_uv)) < 0.1
@@ -220,7 +220,7 @@ def draw():
 themed(draw, "Frames of the clip and of three simulations, with zooms on the septum", kind="webp")
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Coherence maps: S1's is static, S2's follows the clip's correlation, S3's is pushed beyond it where S2 fell short or overshot. Last frame of the beat.", "name": "fig-coherence"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Coherence maps: S1's is static and has one value all over the wall, S2's follows the clip's correlation, S3's is pushed beyond it where S2 fell short or overshot. Colours: the bar, from purple (0) to yellow (1). Last frame of the beat.", "name": "fig-coherence"}}
 def draw():
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
     for ax, name in zip(axes, ("S1", "S2", "S3"), strict=True):
@@ -269,9 +269,10 @@ for (name, film), (instant, t) in product(films.items(), {"ED": 0, "ES": es}.ite
     axial, lateral = speckle_size(film, t)
     sizes = {"speckle, axial (mm)": 1e3 * axial, "speckle, lateral (mm)": 1e3 * lateral}
     rows[name, instant] = greys(film.bmode.values[t], t) | sizes
-pd.DataFrame(rows).T.style.format("{:.3f}", subset=list(greys(template.bmode.values[0], 0))).format(
-    "{:.2f}", subset=list(sizes)
-).set_table_attributes('class="dataframe"')
+table(
+    rows,
+    dict.fromkeys(greys(template.bmode.values[0], 0), "{:.3f}") | dict.fromkeys(sizes, "{:.2f}"),
+)
 
 # %% [markdown]
 # The paper gives no value of $\gamma$. Of the values below, these bring the wall's grey, its SD and
@@ -286,7 +287,7 @@ for gamma in (1.0, 1.5, 2.0, 2.5, 3.0):
     )
     rows[f"γ = {gamma}"] = greys(trial.image(trial.background, trial.background_bsc(es)), es)
 gammas = pd.DataFrame(rows).T
-gammas.style.format("{:.3f}").set_table_attributes('class="dataframe"')
+table(gammas, "{:.3f}")
 
 # %% tags=["remove-cell"]
 misfit = (gammas / gammas.loc["real clip"] - 1).drop("real clip").abs().max(axis=1)

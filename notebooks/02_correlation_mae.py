@@ -39,7 +39,7 @@ import pandas as pd
 import seaborn as sns
 import xarray as xr
 
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.coherence import WallMap
 from tas_lib.figures import draw_curves, middle
 from tas_lib.recording import thin
@@ -98,7 +98,7 @@ chosen = {
 # Each line is one point of the wall. Where a line is high, the speckle around that point still looks
 # as it did at ES.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Speckle correlation with the ES frame (dotted) at the 36 points of the centreline, from the septal base (dark) over the apex to the lateral base (bright): the real clip, and its simulations from the first seed.", "name": "fig-curves"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Speckle correlation with the ES frame (dotted) at the 36 points of the centreline, from the septal base (purple) over the apex (green) to the lateral base (yellow): the real clip, and its simulations from the first seed.", "name": "fig-curves"}}
 
 
 def draw():
@@ -139,7 +139,7 @@ floors = {
 }
 spread = {name: float(mae(curves[key]).mean("seed").std()) for name, key in chosen.items()}
 by_seed = {name: mae(curves[key]).mean(("longitudinal", "radial")) for name, key in chosen.items()}
-table = pd.DataFrame(
+table(
     {
         name: {
             "MAE": f"{error[key]:.3f} ± {spread[name]:.3f}",
@@ -150,8 +150,7 @@ table = pd.DataFrame(
         }
         for name, key in chosen.items()
     }
-).T
-table.style.set_table_attributes('class="dataframe"')
+)
 
 # %% tags=["remove-cell"]
 glue("points", real.sizes["longitudinal"] * real.sizes["radial"])
@@ -363,9 +362,7 @@ for name, (choices, window) in variants.items():
     rows[name] = {"S1": one, "S2": two, "S3": three}
 sensitivity = pd.DataFrame(rows).T
 sensitivity["S3 below S1"] = [f"{100 * (1 - r.S3 / r.S1):.0f} %" for r in sensitivity.itertuples()]
-sensitivity.style.format("{:.3f}", subset=["S1", "S2", "S3"]).set_table_attributes(
-    'class="dataframe"'
-)
+table(sensitivity, dict.fromkeys(("S1", "S2", "S3"), "{:.3f}"))
 
 # %% tags=["remove-cell"]
 glue("s3_first", int((sensitivity.S3 < sensitivity[["S1", "S2"]].min(axis=1)).sum()))

@@ -67,7 +67,7 @@ for name in order:
 for name, of in (("S1", best), ("S2", "S2"), ("S3", "S3")):
     printed = paper.value("V-A", name, "98 of CAMUS", "correlation MAE")
     rows_shown[of]["paper's MAE"] = f"{printed:.3f}"
-table(rows_shown, None)
+table(rows_shown)
 
 # %% [markdown]
 # The paper doesn't say which share $p$ its S1 has; its value stands beside the $p$ that suits these templates best, {glue:text}`best:s`, which is the hardest comparison for
@@ -118,7 +118,7 @@ glue("gain_s1", told(estimate((with_truth["S1 p=0.5"] - with_masks["S1 p=0.5"]).
 # By the rules of the {ref}`scorecard <sec-scorecard>`, from the motion of masks:
 
 # %% tags=["hide-input"]
-table(beside_claims(evidence, "C01", "C02", "C03", "C24"), None)
+table(beside_claims(evidence, "C01", "C02", "C03", "C24"))
 
 # %% tags=["hide-input"]
 archived(evidence.made)

@@ -40,7 +40,7 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 from tas_lib import paper
-from tas_lib.book import glue, provenance, themed
+from tas_lib.book import glue, provenance, table, themed
 from tas_lib.cohorts import cases, film, make_cohort
 from tas_lib.comparison import by_patient, interval
 from tas_lib.dataset import templates_in
@@ -64,14 +64,14 @@ archive = {name: json.loads(Path(f"archive/table1_{name}.json").read_text()) for
 made = json.loads(Path("archive/refine.json").read_text())
 rows, means = {}, {}
 for name, run in archive.items():
-    table = pd.DataFrame(run["rows"])
-    table[["chain", "seed"]] = table.tracker.str.split("/", expand=True)
-    table["row"] = table.chain.map({"-".join(chain): row for row, chain in CHAINS.items()})
-    glue(f"start_{name}", 1e3 * table.mte[table.chain == "start"].mean())
-    table = table.dropna(subset="row")
-    table["mte"] *= 1e3
-    rows[name] = table
-    means[name] = table.groupby(["row", "seed"], sort=False).mte.mean().unstack().loc[list(CHAINS)]
+    judged = pd.DataFrame(run["rows"])
+    judged[["chain", "seed"]] = judged.tracker.str.split("/", expand=True)
+    judged["row"] = judged.chain.map({"-".join(chain): row for row, chain in CHAINS.items()})
+    glue(f"start_{name}", 1e3 * judged.mte[judged.chain == "start"].mean())
+    judged = judged.dropna(subset="row")
+    judged["mte"] *= 1e3
+    rows[name] = judged
+    means[name] = judged.groupby(["row", "seed"], sort=False).mte.mean().unstack().loc[list(CHAINS)]
 seeds = means["sshf"].columns
 shipped = {
     row: Path(f"archive/table1/{row.split()[0].lower()}.safetensors")
@@ -86,28 +86,28 @@ glue("trained_on", card["device"])
 glue("minutes", card["minutes"])
 glue("date", made["date"])
 glue("seeds", len(seeds))
-for name, table in rows.items():
-    glue(f"{name}_recordings", table.file.nunique())
-    glue(f"{name}_patients", table.patient.nunique())
+for name, judged in rows.items():
+    glue(f"{name}_recordings", judged.file.nunique())
+    glue(f"{name}_patients", judged.patient.nunique())
 
 
 def spread(mean, sd):
     return f"{mean:.2f}" if np.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
 
 
-pd.DataFrame(
+table(
     {
         row: {
             (title, whose): spread(*values)
             for name, title in COHORTS.items()
             for whose, values in (
-                ("ours, virtual", (means[name].loc[row].mean(), means[name].loc[row].std())),
+                ("ours", (means[name].loc[row].mean(), means[name].loc[row].std())),
                 ("paper", (printed.loc[title, row], deviation.loc[title, row])),
             )
         }
         for row in CHAINS
     }
-).T
+)
 
 # %% [markdown]
 # Mean trajectory error (mm), mean and SD over {glue:text}`seeds` seeds, of {glue:text}`sshf_recordings` recordings of {glue:text}`sshf_patients` virtual
@@ -123,8 +123,8 @@ pd.DataFrame(
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Error of each row less that of D0 S1, the same patients tracked by both: ours with 95 % intervals by patient, the paper's beside it.", "name": "fig-rows"}}
 apart = {}
-for name, table in rows.items():
-    patients_ = table.pivot_table("mte", "patient", "row", "mean")[list(CHAINS)]
+for name, judged in rows.items():
+    patients_ = judged.pivot_table("mte", "patient", "row", "mean")[list(CHAINS)]
     apart[name] = {
         row: (values.mean(), *interval(values.to_numpy()))
         for row, values in patients_.sub(patients_["D0 S1"], axis=0).items()
@@ -153,8 +153,8 @@ themed(
 )
 
 # %% tags=["remove-cell"]
-for name, table in rows.items():
-    values = by_patient(table.assign(tracker=table.row), "mte")[list(CHAINS)].to_numpy()
+for name, judged in rows.items():
+    values = by_patient(judged.assign(tracker=judged.row), "mte")[list(CHAINS)].to_numpy()
     theirs = printed.loc[COHORTS[name]].to_numpy()
 
     def agreement(values, theirs=theirs):
@@ -211,7 +211,7 @@ def told(films, key):
     return {
         "films": len(films),
         "error (mm)": f"{error.mean():.2f} ({low:.2f} to {high:.2f})",
-        "spread of segments' strain (points)": f"{spread_of(motions):.1f}",
+        "spread of segments' strain (% strain)": f"{spread_of(motions):.1f}",
         "smoothed to unfold": f"{(films.smoothing > 0).mean():.0%}" if key == "tracked" else "",
     }
 
@@ -223,10 +223,10 @@ for chain, films in found.groupby("chain", sort=False):
 stages["truth"] = {
     "films": len(first),
     "error (mm)": "0",
-    "spread of segments' strain (points)": f"{spread_of([m['truth'] for m in first.motions]):.1f}",
+    "spread of segments' strain (% strain)": f"{spread_of([m['truth'] for m in first.motions]):.1f}",
     "smoothed to unfold": "",
 }
-pd.DataFrame(stages).T
+table(stages)
 
 # %% [markdown]
 # {glue:text}`films` films; intervals 95 %, by patient.
@@ -250,7 +250,7 @@ with TemporaryDirectory() as name:
     _, left_out = refine(templates, folder, chain, short, seeds=(seed,), progress=False)
     small = pd.DataFrame(motions(folder, chain))
 assert len(small) == 4 * chain_patients - len(left_out)
-pd.DataFrame(
+table(
     {
         chain.upper().replace("-", ">"): {
             "films tracked": len(films),
@@ -262,8 +262,9 @@ pd.DataFrame(
             ),
         }
         for chain, films in small.groupby("chain", sort=False)
-    }
-).T.style.format("{:.3g}")
+    },
+    "{:.3g}",
+)
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "03_multi_stage_table")

@@ -40,7 +40,7 @@ for path in sorted(Path("archive").glob("*.json")):
         "device": made["device"],
         "date": made["date"],
     }
-table(rows, None)
+table(rows)
 
 # %% [markdown]
 # Where two commands stand, the first made the recordings, and seeds are those of the virtual patients.
@@ -64,7 +64,7 @@ for name in registry.NETWORKS:
             "device": one["device"],
             "date": one["date"],
         }
-table(rows, None)
+table(rows)
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "90_archive")

@@ -23,7 +23,7 @@ seed = 0
 from pathlib import Path
 
 from tas_lib import archive
-from tas_lib.book import archived, glue, provenance
+from tas_lib.book import archived, glue, provenance, table
 
 shown = {name: archive.read(Path("archive") / f"{name}.json") for name in ("fuzz", "kills")}
 (files, limits), (runs, _) = shown.values()
@@ -47,7 +47,7 @@ glue("half_written", runs.half_written.sum())
 # was read.
 
 # %% tags=["hide-input"]
-files.style.hide(axis="index").set_table_attributes('class="dataframe"')
+table(files).hide()
 
 # %% [markdown]
 # Of {glue:text}`tried:s` files {glue:text}`read:s` were read, {glue:text}`refused:s` refused, and {glue:text}`failed:s` failed. The
@@ -63,7 +63,7 @@ files.style.hide(axis="index").set_table_attributes('class="dataframe"')
 
 # %% tags=["hide-input"]
 titles = {"half_written": "half-written files found", "runs": "runs to the end"}
-runs.rename(columns=titles).style.hide(axis="index").set_table_attributes('class="dataframe"')
+table(runs.rename(columns=titles)).hide()
 
 # %% [markdown]
 # After {glue:text}`kills` kills, {glue:text}`identical:s` runs came to the same results; {glue:text}`half_written` times a

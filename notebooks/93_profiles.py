@@ -47,7 +47,7 @@ table(
 
 # %% tags=["hide-input"]
 figures = pd.DataFrame({name: made["figures"] for name, (_, made) in builds.items()})
-figures.style.format("{:.3g}").set_table_attributes('class="dataframe"')
+table(figures, "{:.3g}")
 
 # %% [markdown]
 # ## Notebook by notebook
@@ -56,7 +56,7 @@ figures.style.format("{:.3g}").set_table_attributes('class="dataframe"')
 
 # %% tags=["hide-input"]
 seconds = pd.DataFrame({name: rows.set_index("page").seconds for name, (rows, _) in builds.items()})
-seconds.style.format("{:.0f}").set_table_attributes('class="dataframe"')
+table(seconds, "{:.0f}")
 
 # %% tags=["hide-input"]
 archived({f"build_{name}": made for name, (_, made) in builds.items()})

@@ -104,7 +104,7 @@ def pairs(table: pd.DataFrame, apart: str, first: object, second: object) -> pd.
 
 
 def spread(paired: pd.DataFrame, by: str = "segment") -> pd.DataFrame:
-    """`bland_altman.by_patient` of `pairs`, first - second [points], for each value of a key.
+    """`bland_altman.by_patient` of `pairs`, first - second [% strain], for each value of a key.
 
     Rows in the order in which they come; columns n and (bias, sd, absolute) x (value, low, high).
     Raises InputError where a value has fewer than three pairs.

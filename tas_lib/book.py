@@ -4,6 +4,7 @@ Nothing here depends on the book's tools, so a notebook also runs alone in Jupyt
 """
 
 import base64
+import re
 from collections.abc import Callable
 from html import escape
 from io import BytesIO
@@ -93,16 +94,32 @@ def themed(draw: Callable[[], Figure], alt: str, *, kind: str = "svg", dpi: int 
     return HTML(f'<div class="themed pst-scrollable-table-container">{"".join(images)}</div>')
 
 
-def table(rows: dict, formats: str | dict | None, **options: object) -> Styler:
-    """A table of the page from {row: {column: value}}; formats and options as `Styler.format`'s."""
-    styled = pd.DataFrame(rows).T.infer_objects().style.format(formats, na_rep="", **options)
+def table(
+    rows: dict | pd.DataFrame, formats: str | dict | None = None, **options: object
+) -> Styler:
+    """A table of the page, as a frame or {row: {column: value}}; formats and options as
+    `Styler.format`'s. No line breaks within names of cohorts and networks, and "T vs R".
+    """
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows).T.infer_objects()
+    styled = frame.style.format(formats, **{"na_rep": "", **options})
+    for axis in (0, 1):
+        styled = styled.format_index(_unbroken, axis=axis)
     return styled.set_table_attributes('class="dataframe"')
 
 
+def _unbroken(label: object) -> str:
+    text = re.sub(r"\b(HUNT|TAS)-", "\\1\N{NON-BREAKING HYPHEN}", str(label))
+    return text.replace(" vs ", "\xa0vs\xa0")
+
+
 def told(number: tuple[float, float, float], digits: int = 2) -> str:
-    """A number and its interval, if that is known, in words."""
-    value, low, high = (f"{part:.{digits}f}" for part in number)
-    return value if "nan" in (low, high) else f"{value} ({low} to {high})"
+    """A number and its interval in words; alone where there is none, or where it is exact.
+
+    A narrow cell breaks the line before the interval alone.
+    """
+    exact = len({*number}) == 1
+    value, low, high = (f"{part:z.{digits}f}" for part in number)
+    return value if exact or "nan" in (low, high) else f"{value} ({low}\xa0to\xa0{high})"
 
 
 def command(words: str) -> str:
@@ -112,13 +129,14 @@ def command(words: str) -> str:
 
 
 def archived(runs: dict[str, dict]) -> HTML:
-    """A line for each archived run on a page, by the name of its file: what made it."""
+    """The archived runs on a page, folded: a line for each by the name of its file."""
     known = "cohort", "seed", "commit", "device", "date"
     lines = []
     for name, run in sorted(runs.items()):
         facts = " · ".join(f"{key} {run[key]}" for key in known if key in run)
         lines.append(f"<code>{escape(name)}.json</code>: {made_by(run)} · {escape(facts)}")
-    return HTML(f'<p class="provenance">Archived runs. {"<br>".join(lines)}</p>')
+    title = f"<summary>Archived runs on this page: {len(lines)}</summary>"
+    return HTML(f'<details class="provenance">{title}<p>{"<br>".join(lines)}</p></details>')
 
 
 def made_by(run: dict) -> str:

@@ -24,6 +24,7 @@ from tas_lib.errors import InputError
 from tas_lib.refinement import CHAINS
 
 COHORTS = "sshf", "hunt", "hunt-a"
+PAPERS_DEVICE = "NVIDIA A40"  # whose milliseconds the paper gives
 MADE_BY = {  # archive -> what writes it
     "strategies": "tas strategies TEMPLATES",
     "table1_sshf": "make table1",
@@ -101,6 +102,21 @@ class Evidence:
         rows = rows.assign(tracker=rows.tracker.map(titles)).dropna(subset="tracker")
         return people(rows, "mte")
 
+    def starts(self) -> pd.DataFrame:
+        """Mean MTE [mm] of each patient (rows) by trackers with their starts (columns)."""
+        usual = {"echotracker": "echotracker@first", "myotracker": "myotracker@es"}
+        return people(errors(self.rows("starts")), "mte").rename(columns=usual)
+
+    def speeds(self) -> pd.Series | str:
+        """Milliseconds a frame of networks as published, by name; or why they do not compare with
+        the paper's.
+        """
+        bench, device = self.rows("bench_trackers"), self.made["bench_trackers"]["device"]
+        if PAPERS_DEVICE not in device:
+            return f"another device: the paper timed an {PAPERS_DEVICE}, the archived run {device}"
+        bench = bench[(bench.preset == "paper") & (bench.frames == bench.frames.max())]
+        return bench.set_index("tracker").ms_per_frame
+
     def pairs(
         self, design: Design, tracker: str, reference: str = "speckle", regional: bool = False
     ) -> pd.DataFrame:
@@ -113,7 +129,7 @@ class Evidence:
 
 
 def errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `comparison.compare` with mte [mm], gls_error [points] and folded, 0 or 100 [%]."""
+    """Rows of `comparison.compare` with mte [mm], gls_error [% strain] and folded, 0 or 100 [%]."""
     return rows.assign(
         mte=1e3 * rows.mte,
         gls_error=100 * (rows.gls - rows.gls_true).abs(),
@@ -137,6 +153,11 @@ def estimate(values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.m
     if not len(values):
         raise InputError("evidence", "patients", "are none", "look at the archive's titles")
     return Estimate(*map(float, (statistic(values), *interval(values, statistic))))
+
+
+def exact(value: float) -> Estimate:
+    """Measured once, so that there is no interval."""
+    return Estimate(value, value, value)
 
 
 def less(frame: pd.DataFrame, first: str, second: str) -> Estimate:

@@ -54,7 +54,9 @@ def draw_agreement(ax: Axes, first: np.ndarray, second: np.ndarray, **style: Any
     style: of the dots, as `Axes.scatter` takes it; lines are of the same colour.
     """
     apart = np.asarray(first) - np.asarray(second)
-    dots = ax.scatter((np.asarray(first) + np.asarray(second)) / 2, apart, **{"s": 8, **style})
+    dots = ax.scatter(
+        (np.asarray(first) + np.asarray(second)) / 2, apart, **{"s": 8, "clip_on": False, **style}
+    )
     colour = dots.get_facecolor()[0]
     for times, line in ((0, "-"), (-LIMIT, "--"), (LIMIT, "--")):
         ax.axhline(apart.mean() + times * apart.std(ddof=1), color=colour, ls=line, lw=1)

@@ -8,7 +8,7 @@ import pandas as pd
 from tas_lib import paper
 from tas_lib.bland_altman import Estimate, by_patient
 from tas_lib.claims import REFERENCE, STEPS, TASNET, best_s1
-from tas_lib.evidence import DESIGNS, Evidence, estimate, people
+from tas_lib.evidence import DESIGNS, Evidence, estimate, exact, people
 
 COLUMNS = {"MTE": "mte", "GLS MAE": "gls_error", "folds": "folded"}
 SPREADS = {"GLS MAE": "absolute", "bias": "bias", "SD": "sd"}
@@ -26,6 +26,7 @@ BASELINES = {  # table -> row beside which others are seen, at the same place; o
     "Figure 4": "R vs R",
     "IV-C": "TAS-Net",
 }
+LEARNT = {"TAS-1K": "own data", "Burman": "Burman's data", "Real": "real data"}
 NO_REAL_DATA = "real data with EchoPac's labels are not public"
 
 
@@ -45,27 +46,39 @@ def baseline(number: pd.Series) -> tuple[str, str, str, str]:
 
 
 def beside(e: Evidence, table: str) -> pd.DataFrame:
-    """A table of ours and the paper's: rows (row, whose), columns (where, metric), NaN for none."""
+    """A table of ours and the paper's: rows (`called`, whose), columns (where, metric), NaN for
+    none.
+    """
     cells: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
     for _, number in paper.numbers().query("table == @table").iterrows():
         found, place = ours(e, number), (number["where"], number.metric)
         value = np.nan if isinstance(found, str) else found.value
-        cells.setdefault((number.row, "ours, virtual"), {})[place] = value
-        cells.setdefault((number.row, "paper"), {})[place] = number.value
+        cells.setdefault((called(number.row), "ours"), {})[place] = value
+        cells.setdefault((called(number.row), "paper"), {})[place] = number.value
     return pd.DataFrame(cells).T
+
+
+def called(row: str) -> str:
+    """A row of the paper's tables for readers: "TAS-Net | Burman" -> "TAS-Net, Burman's data"."""
+    network, _, data = row.partition(" | ")
+    return f"{network}, {LEARNT[data]}" if data else row
 
 
 def title(row: str) -> str:
     """A row of Tables III and IV -> the tracker's title."""
     if row == "Reference":
         return REFERENCE
-    network, data = row.replace("-1K", "").replace("-", "").lower().split(" | ")
-    return f"{data}/{network}"
+    network, data = row.split(" | ")
+    return f"{data.replace('TAS-1K', 'tas').lower()}/{_name(network)}"
+
+
+def _name(network: str) -> str:
+    return network.replace("-", "").lower()
 
 
 def _mean(frame: pd.DataFrame, column: str) -> Estimate | str:
     if column not in frame:
-        return f"{column} was not trained here"
+        return "no such network was trained here"
     return estimate(frame[column].dropna().to_numpy())
 
 
@@ -107,12 +120,9 @@ def _figure4(e: Evidence, number: pd.Series) -> Estimate:
     return by_patient(paired["first"], paired["second"], paired.patient)[SPREADS[number.metric]]
 
 
-def _speed(e: Evidence, number: pd.Series) -> Estimate:
-    bench = e.rows("bench_trackers")
-    name = number.row.replace("-", "").lower()
-    chosen = bench[(bench.tracker == name) & (bench.preset == "paper")]
-    (value,) = chosen[chosen.frames == chosen.frames.max()].ms_per_frame
-    return Estimate(value, value, value)
+def _speed(e: Evidence, number: pd.Series) -> Estimate | str:
+    speeds = e.speeds()
+    return speeds if isinstance(speeds, str) else exact(speeds[_name(number.row)])
 
 
 _OF = {

@@ -21,11 +21,11 @@ def scorecard(folder: str | Path) -> dict[str, Any]:
     """Verdicts on all claims and numbers of the paper from the archive in a folder.
 
     claims: by id, section, claim, evidence, verdict, why (where not testable) and quantities (what,
-    value, low, high, limit). numbers: `paper.numbers` with verdict, why, and ours (value, low,
-    high). counts: of either, how often each verdict was given. archives: commands, commits, dates
-    and seeds of the runs. None stands for what is not known. What needs a run that the archive
-    lacks is not testable here, and names its command. Raises InputError where a claim or a number
-    has no verdict.
+    value, low, high, limit, unit). numbers: `paper.numbers` with verdict, why, and ours (value,
+    low, high). counts: of either, how often each verdict was given. archives: commands, commits,
+    dates and seeds of the runs. None stands for what is not known. What needs a run that the
+    archive lacks is not testable here, and names its command. Raises InputError where a claim or a
+    number has no verdict.
     """
     evidence, missing = Evidence(folder), {}
 
@@ -67,7 +67,7 @@ def _claim(e: Evidence, claim: pd.Series) -> dict[str, Any]:
     found = _found(RULES[claim.name], e)
     if isinstance(found, str):
         return {"verdict": verdicts.NOT_TESTABLE, "why": found, "quantities": []}
-    told = [{"what": q.what, **_told(q.ours), "limit": q.limit} for q in found]
+    told = [{"what": q.what, **_told(q.ours), "limit": q.limit, "unit": q.unit} for q in found]
     return {"verdict": verdicts.of_claim(found), "why": None, "quantities": told}
 
 

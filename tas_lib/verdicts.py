@@ -30,6 +30,7 @@ class Quantity(NamedTuple):
     what: str
     ours: Estimate
     limit: float = 0.0  # below which the claim says it is
+    unit: str = ""
 
 
 def of_claim(quantities: Sequence[Quantity]) -> str:

@@ -43,7 +43,7 @@ class World:
             getattr(self, name.split("_")[0])(name)
 
     def write(self, name, rows, key="rows"):
-        text = archive.text(pd.DataFrame(rows), command="made up", seed=0)
+        text = archive.text(pd.DataFrame(rows), command="made up", seed=0, device="NVIDIA A40")
         (self.folder / f"{name}.json").write_text(text.replace('"rows"', f'"{key}"'))
 
     def near(self, value):
@@ -139,7 +139,7 @@ class World:
         wide = 1.0 if (cohort == "hunt-a") == (self.way > 0) else 1.5
         twice = [("test", 1), ("test", 2)] if cohort == "hunt-a" else [("test", 1), ("retest", 1)]
         for p in range(PATIENTS):
-            ill = ("healthy", "infarct")[p % 2]
+            ill = ("hypertrophic", "infarct")[p % 2]
             more = 0.0 if self.way > 0 else 8.0 * (ill == "infarct")
             for view in VIEWS:
                 for tracker in (PERFECT, TRUTH, *spread):

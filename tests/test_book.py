@@ -9,6 +9,7 @@ import subprocess
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
@@ -18,7 +19,7 @@ from extensions import REPO, extension
 from tas_lib import archive, book, provenance
 from tas_lib.trackers import weights
 
-key, build_record = extension("key"), extension("build_record")
+key, build_record, companion = map(extension, ("key", "build_record", "companion"))
 
 
 @pytest.fixture
@@ -92,6 +93,19 @@ def test_notebook_takes_a_profile_and_says_what_made_it(path):
     assert re.search(rf"provenance\([^)]*{path.stem}", text)
 
 
+def test_parameters_that_ran_are_shown_with_the_imports():
+    def cell(text, *tags):
+        return {"cell_type": "code", "source": [text], "metadata": {"tags": list(tags)}}
+
+    cells = [cell("seed = 0", "parameters"), cell("seed = 7", "injected-parameters")]
+    cells += [cell("import json", "hide-input"), cell("json", "hide-input")]
+    source = [json.dumps({"cells": cells})]
+    companion.fold_parameters(None, "notebooks/a", source)
+    shown = json.loads(source[0])["cells"]
+    assert ["".join(one["source"]) for one in shown] == ["seed = 7\n\nimport json", "json"]
+    assert all(one["metadata"]["tags"] == ["hide-input"] for one in shown)
+
+
 def profiles() -> dict[str, dict]:
     return {
         path.stem: yaml.safe_load(path.read_text()) for path in REPO.glob("notebooks/profiles/*")
@@ -155,13 +169,24 @@ def test_themed_gives_the_same_bytes_again():
 
 
 def test_a_number_is_told_with_its_interval_where_that_is_known():
-    assert book.told((1.234, 1.0, 2.0)) == "1.23 (1.00 to 2.00)"
+    assert book.told((1.234, 1.0, 2.0)) == "1.23 (1.00\xa0to\xa02.00)"
     assert book.told((1.234, float("nan"), float("nan")), 1) == "1.2"
+    assert book.told((1.234, 1.234, 1.234)) == "1.23"
+    assert book.told((-0.001, -0.004, 0.004)) == "0.00 (0.00\xa0to\xa00.00)"
+
+
+def test_tables_look_alike_and_keep_names_in_a_line():
+    given = {"HUNT-A": {"MTE of TAS-Net": 0.5, "none": None}}
+    for rows in (given, pd.DataFrame(given).T):
+        html = book.table(rows, "{:.2f}").to_html()
+        assert 'class="dataframe"' in html and "0.50" in html and "None" not in html
+        assert "HUNT\u2011A" in html and "TAS\u2011Net" in html
 
 
 def test_archived_runs_are_told_by_file():
     run = {"command": "tas <evaluate>", "commit": "abc1234", "date": "2026-01-01", "seed": 3}
     html = book.archived({"b": run, "a": run}).data
+    assert html.startswith("<details") and "<summary>Archived runs on this page: 2<" in html
     assert html.index("<code>a.json</code>") < html.index("<code>b.json</code>")
     words = "<span>tas</span> <span>&lt;evaluate&gt;</span></code>"
     assert f"{words} · seed 3 · commit abc1234 · date 2026-01-01" in html

@@ -207,3 +207,23 @@ def test_a_tolerance_is_for_those_who_iterate_in_windows(tmp_path):
     for name in ("speckle", tmp_path / "myotracker.safetensors"):
         with pytest.raises(InputError, match="tolerance.*; leave (it|them) away"):
             registry.get(name, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    {
+        "tas/tasnet": "TAS-Net",
+        "speckle": "speckle tracking",
+        "burman/echotracker@es": "EchoTracker (Burman's data) from end-systole",
+        "myotracker@first": "MyoTracker from the first frame",
+        "perfect tracking": "perfect tracking",
+        "runs/mine": "runs/mine",
+        "S1 > S2": "S1 > S2",
+    }.items(),
+)
+def test_readers_have_a_name_for_every_tracker(title, words):
+    assert registry.label(title) == words
+
+
+def test_every_tracker_has_a_label():
+    assert set(registry.NAMES) == set(registry.LABELS)

@@ -22,20 +22,22 @@ def show_address(app, config) -> None:
 
 
 def fold_parameters(app, docname: str, source: list[str]) -> None:
-    """Show the parameters that ran, folded, in place of the notebook's defaults.
+    """Show the parameters that ran in the cell of imports, which follows, under its one bar.
 
     papermill adds a cell with the profile's values after the cell of defaults.
     """
     if not docname.startswith("notebooks/"):
         return
     notebook = json.loads(source[0])
-    tagged = [(cell, cell["metadata"].get("tags", [])) for cell in notebook["cells"]]
-    if any("injected-parameters" in tags for _, tags in tagged):
-        for cell, tags in tagged:
-            if "injected-parameters" in tags:
-                cell["metadata"]["tags"] = [*tags, "hide-input"]
-            elif "parameters" in tags:
-                cell["metadata"]["tags"] = [*tags, "remove-cell"]
+    cells = notebook["cells"]
+    tags = [set(cell["metadata"].get("tags", [])) for cell in cells]
+    for k in (k for k, tagged in enumerate(tags) if "injected-parameters" in tagged):
+        cells[k + 1]["source"] = [*cells[k]["source"], "\n\n", *cells[k + 1]["source"]]
+    notebook["cells"] = [
+        cell
+        for cell, tagged in zip(cells, tags, strict=True)
+        if not tagged & {"injected-parameters", "parameters"}
+    ]
     source[0] = json.dumps(notebook)
 
 

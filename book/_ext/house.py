@@ -136,8 +136,8 @@ def show_house() -> list[nodes.Node]:
     html = themed(lambda: picture(rows, counts), f"The layers of tas_lib, top to ground. {told}.")
     caption = (
         f"{len(graph)} modules, {sum(size(row)[1] for row in rows):,} lines. "
-        f"An arrow is as thick as the imports that it stands for are many: {across} lead from one "
-        f"layer to another, {up or 'none'} of them up. Drawn from the source, with this page."
+        f"Arrows are imports between layers, {across} in all, {up or 'none'} of them upwards; the "
+        "more imports, the thicker the arrow. Drawn from the source, with this page."
     )
     return [nodes.raw("", html.data, format="html"), nodes.paragraph("", caption)]
 

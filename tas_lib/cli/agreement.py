@@ -23,7 +23,7 @@ def agreement(
 
     Every observer of a recording draws the walls in the frame of end-systole, as seen by them; the
     tracker does the rest. Beside trackers, perfect tracking of the same drawings. Prints mean
-    absolute difference and SD of peak GLS, also from the truth, in points; the file has the
+    absolute difference and SD of peak GLS, also from the truth, in % strain; the file has the
     segments, too.
 
     \b

@@ -19,7 +19,20 @@ NETWORKS: dict[str, Callable[[str], Network]] = {  # name -> network of a preset
     "echotracker": lambda preset: echotracker.EchoTracker(echotracker.PRESETS[preset]),
 }
 NAMES = *NETWORKS, "speckle"
-STARTS = "es", "first"  # frames in which a network's mesh may be given
+LABELS = {
+    "tasnet": "TAS-Net",
+    "cotracker": "CoTracker",
+    "myotracker": "MyoTracker",
+    "echotracker": "EchoTracker",
+    "speckle": "speckle tracking",
+}
+LEARNT = {  # data sets in the titles of archives; all networks that ship learnt the first
+    "tas": "",
+    "burman": " (Burman's data)",
+    "labels": " (labels of speckle tracking)",
+    "real": " (real data)",
+}
+STARTS = {"es": "end-systole", "first": "the first frame"}  # where a network's mesh may be given
 
 
 def network(name: str, preset: str = "small") -> Network:
@@ -55,6 +68,18 @@ def title_of(name: str | Path) -> str:
     """What a tracker is called in files and figures; one that `tas train` wrote by its folder."""
     path = Path(name)
     return path.resolve().parent.name if path.stem == "best" else path.stem
+
+
+def label(title: str) -> str:
+    """What readers call a tracker by its name or its title in archives; other words stay.
+
+    "burman/echotracker@es" -> "EchoTracker (Burman's data) from end-systole".
+    """
+    name, start = _parted(title)
+    data, _, base = str(name).rpartition("/")
+    if base not in LABELS or data not in {"", *LEARNT}:
+        return title
+    return LABELS[base] + LEARNT.get(data, "") + (f" from {STARTS[start]}" if start else "")
 
 
 def _parted(name: str | Path) -> tuple[str | Path, str | None]:
