@@ -2,14 +2,14 @@
 
 // key: [label, unit, least, most, step, group]
 const CONTROLS = {
-  lateral: ["lateral", "mm/frame", 0, 1, 0.05, "Motion"],
-  axial: ["axial", "mm/frame", 0, 1, 0.05, "Motion"],
-  elevation: ["out of plane", "mm/frame", 0, 0.5, 0.02, "Motion"],
-  strain: ["strain, whole film", "%", -30, 30, 1, "Motion"],
-  rotation: ["rotation", "°/frame", 0, 2, 0.1, "Motion"],
+  lateral: ["lateral", "mm", 0, 1, 0.05, "Motion a frame"],
+  axial: ["axial", "mm", 0, 1, 0.05, "Motion a frame"],
+  elevation: ["out of plane", "mm", 0, 0.5, 0.02, "Motion a frame"],
+  strain: ["strain, whole film", "%", -30, 30, 1, "Motion a frame"],
+  rotation: ["rotation", "°", 0, 2, 0.1, "Motion a frame"],
   coherence: ["coherence p (S1)", "", 0, 1, 0.05, "Speckle"],
   alpha: ["correction α (S3)", "", 0, 2, 0.25, "Speckle"],
-  density: ["scatterers", "per λ²", 0.1, 5, 0.1, "Speckle"],
+  density: ["scatterers", "per mm²", 0.5, 16, 0.5, "Speckle"],
   snr: ["signal to noise", "dB", 0, 40, 1, "Speckle"],
   frequency: ["frequency", "MHz", 2, 3.4, 0.02, "Probe"],
   bandwidth: ["bandwidth", "%", 50, 100, 1, "Probe"],
