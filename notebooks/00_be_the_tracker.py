@@ -17,7 +17,8 @@
 # *Ten points of the wall: say where they went, then see where they were, and what two trackers say.*
 #
 # The films are of {ref}`virtual patients <sec-patients>`, so the truth is known. Each round shows a point at
-# end-systole and asks three times, until the end of the beat, where the point is. You may step back as often as you like.
+# end-systole and asks three times, until the end of the beat, where the point is. You may step back as often as you
+# like, and correct an answer until you place it.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -61,10 +62,9 @@ whole = {
 }
 for title, value in whole.items():
     glue(f"whole_{title}", 1e3 * value)
-glue("patients", game_patients)
 glue("rounds", len(rounds))
 glue("asked", len(ASKED))
-glue("width", 2e3 * REACH)
+glue("reach", 1e3 * REACH)
 glue("step", np.mean([np.diff(one.frames).mean() for one in rounds]))
 
 # %% tags=["hide-input"]
@@ -75,12 +75,15 @@ game(rounds)
 # gets by never moving. In these {glue:text}`rounds` rounds speckle tracking errs by
 # {glue:text}`error_speckle tracking:.1f` mm, TAS-Net with the weights that ship by {glue:text}`error_TAS-Net:.1f` mm, and
 # staying by {glue:text}`error_staying:.1f` mm. Few points say little: over all points and frames of the same films
-# (patients of HUNT: {glue:text}`patients`) it is {glue:text}`whole_speckle tracking:.1f` and {glue:text}`whole_TAS-Net:.1f` mm,
+# it is {glue:text}`whole_speckle tracking:.1f` and {glue:text}`whole_TAS-Net:.1f` mm,
 # and {ref}`their page <sec-trackers>` has more patients.
 #
-# It is not a fair match. You see {glue:text}`width:.0f` mm around the point and one of {glue:text}`step:.1f` frames, and
-# follow one point; the trackers see all frames and follow the whole wall at once, which holds a lost point in place. On the
+# It is not a fair match. You see {glue:text}`reach:.0f` mm to each side of the point and one frame in
+# {glue:text}`step:.1f`, and follow one point; the trackers see all frames and follow the whole wall at once, which holds a lost point in place. On the
 # other hand you know what a heart is. Where did you lose a point: where speckle faded, or where there was none?
+#
+# To watch any of the book's trackers on patients of your choice, on your machine: `make lab`, then
+# `notebooks/live/trackers.py`.
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "00_be_the_tracker")

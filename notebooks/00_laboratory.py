@@ -28,7 +28,7 @@ seed = 0
 import numpy as np
 
 from tas_lib.book import glue, provenance
-from tas_lib.laboratory import FRAMES, SCRIPT, Preset, laboratory
+from tas_lib.laboratory import DENSITY, FRAMES, NEAREST, SCRIPT, Preset, laboratory
 from tas_lib.simulator import Acquisition, elevation, statistics
 from tas_lib.speckle import Window, correlation
 from tas_lib.templates import default_template
@@ -56,13 +56,13 @@ presets = [
         "frame with the one before, and errs little. Why is so little left of the correlation with frame 0?",
         f"Strain moves the scatterers of a window against each other: by the last frame, those at its ends "
         f"by {1e3 * 0.2 * Window().size / 2:.2f} mm against its middle, while a quarter of a wavelength "
-        f"({1e3 * acq.wavelength / 4:.2f} mm) turns an echo's phase half around. Theory leaves {left[-0.2]:.2f} of "
+        f"({1e3 * acq.wavelength / 4:.2f} mm) turns an echo's phase half around. Theory leaves about {left[-0.2]:.1f} of "
         f"the correlation. From one frame to the next the strain is {20 / steps:.1f} %, and "
         f"{left[-0.2 / steps]:.2f} is left. Make the window smaller and see what that mends, and what it costs.",
     ),
     Preset(
         "Twist takes the tissue out of the slice",
-        {"strain": 0, "elevation": out_of_plane},
+        {"strain": 0, "elevation": out_of_plane, "density": 2 * DENSITY},
         "The heart twists about its long axis, so tissue crosses the image plane. Nothing moves in the picture, "
         "and frame by frame the tracker hardly errs. What would a tracker find that compares with frame 0? At which "
         "depth does speckle fade first?",
@@ -78,9 +78,11 @@ presets = [
         "Strategy 1 lets a fixed share p of the scatterers ride on the tissue; the others stay where they are. Compare "
         "with the real clip (dashed). Which p comes nearest? What can no p do?",
         f"A share p of the power leaves p² of the correlation: at p = 0.9 speckle keeps {0.9**2:.2f} for good. With "
-        f"p = {np.sqrt(clip[-1]):.2f} it would end where the clip ends, at {clip[-1]:.2f}, if motion took nothing; here it takes "
-        "some. But one p makes one step, from frame 0 to all others, the same at every place. It knows nothing of how "
-        "real speckle changes in time, nor of walls that keep theirs better than others.",
+        f"p = {np.sqrt(clip[-1]):.2f} theory ends where the clip ends, at {clip[-1]:.2f}. The mean of all points loses some to motion, "
+        f"and comes nearest with p = {NEAREST}. But in theory one p makes one step, from frame 0 to all others, the same "
+        "at every place. (The mean takes three frames for it: at 0.4 mm a frame, the part that moves has not quite left the "
+        "part that stays.) It knows nothing of how real speckle changes in time, nor of walls that keep theirs better "
+        "than others.",
     ),
     Preset(
         "S2 and S3 fix it",
@@ -88,7 +90,7 @@ presets = [
         "Strategy 2 makes the share follow the clip's own curve, frame by frame; strategy 3 measures what came of it "
         "and corrects by α times the difference. Here α is 0.5, and the mean of all points lands near the dashed line. What do S2 alone, "
         "and the paper's α = 2, make of it, and why?",
-        f"S2 lies above the line: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "
+        f"S2 lies above the line, until motion has taken its part: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "
         f"1 - C mix as powers, C² / (C² + (1 - C)²), which is {mixed:.2f} for C = 0.6. S3 mends that, but with α = 2 it goes too "
         "far here: near C = 0.5 the mixture changes twice as fast as C, so half the difference is enough. Near "
         "C = 1 it hardly changes, and a large α is needed. On a real wall both happen at once.",
@@ -111,17 +113,22 @@ laboratory(clip, presets, acq, seed)
 # | displacement | of the chosen point: true, and by matching each frame with the one before |
 # | envelope | its histogram beyond 60 mm, unsmoothed, beside Rayleigh's density |
 #
-# One window holds some tens of speckle grains, so what is measured at a point scatters about the theory; a larger
-# window scatters less. Rayleigh's law needs many scatterers in each resolution cell. At the density set first there are
-# few, and the ratio of mean and SD lies below Rayleigh's; raise the density, and it comes nearer. The best match of a
-# search never falls to 0: among enough windows, one is alike by chance.
+# One window holds some tens of speckle grains, so what is measured at a point scatters about the theory, by some 0.1; a
+# larger window scatters less. Theory and Rayleigh's law are for many scatterers in each resolution cell. Lower the
+# density, and what is measured rises above the theory, while the ratio of mean and SD falls below Rayleigh's. Near the
+# probe cells are smallest: there scatterers are too few even at the density set first, and the second question sets
+# twice as many. The best match of a search never falls to 0: among enough windows, one is alike by chance.
 #
 # The settings are in the address: copy it, and whoever opens it sees the same.
+#
+# The same with the library's own simulator, on your machine: `make lab` opens `notebooks/live/speckle.py`, where tissue
+# moves by sliders under the paper's correlation and open speckle tracking.
 #
 # ## What is computed
 #
 # The film has {glue:text}`frames` frames of 128 × 128 mm. Every scatterer has a place in tissue
-# thicker than the slice, a normal strength, and a weight for its distance from the plane, as {ref}`there <sec-elevation>`.
+# thicker than the slice, one strength of either sign, and a weight for its distance from the plane, as
+# {ref}`there <sec-elevation>`. Places are spread more evenly than at random, so that few scatterers do for many.
 # Beams are sums over the elements, at a few frequencies of the pulse and a few dozen depths, interpolated between. The
 # picture is the sum over these frequencies of a convolution along each row, with a beam that changes with depth and
 # angle, and one along each column. What this leaves out counts near the probe, where beams change over the length of a

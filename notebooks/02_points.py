@@ -17,7 +17,10 @@
 # *Choose a point of the wall, and see what its speckle does in the real clip and in the three simulations.*
 #
 # {ref}`The page before <sec-correlation>` compares all points at once. Here you look at one of the 36 points of the
-# centreline: its window at end-systole, the same tissue in another frame, and how alike the two are.
+# centreline: its window at end-systole (ES), the same tissue in another frame, and how alike the two are. Time counts
+# from end-diastole (ED). The simulations are the paper's strategies: S1 lets a fixed share *p* of the scatterers ride on
+# the tissue, S2 a share that follows the real curve, and S3 corrects S2 by what came of it ({ref}`all three
+# <sec-strategies>`).
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -63,11 +66,15 @@ points(films)
 
 # %% [markdown]
 # The curve of a point is the correlation of its window at end-systole with the best match around its place in each
-# other frame, found within {glue:text}`search:.0f` mm. The pictures show the place itself. S1 has *p* = {glue:text}`p`;
+# other frame, found within {glue:text}`search:.0f` mm. *This frame* shows the place itself, *best match* the window that
+# the correlation belongs to. S1 has *p* = {glue:text}`p`;
 # all films have seed {glue:text}`seed`. *Mean error* is the mean distance of a film's curve from the real one.
 #
 # Things to find: a point where the real speckle is gone a frame after end-systole, and one where it stays; a point that S1
 # fits well; one that S3 corrects too far. Do the windows that correlate look alike to you?
+#
+# With settings of your own, on your machine: `make lab`, then `notebooks/live/strategies.py`, which simulates the clip with
+# any strategy and its number.
 #
 # ## All points
 #

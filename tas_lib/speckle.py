@@ -8,6 +8,7 @@ in a small search is kept, "to account for possible mesh misalignments".
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -39,6 +40,24 @@ def correlation(recording: xr.Dataset, window: Window = Window()) -> xr.DataArra
 
     Needs the attribute `es_frame`. C is 1 at ES; where a window holds a single grey level it is 0.
     """
+    values = [area.amax((1, 2)).numpy() for area in _compared(recording, window)]
+    curves = recording.mesh.isel(axis=0, drop=True).rename("correlation")
+    curves = curves.copy(data=np.stack(values).reshape(curves.shape))
+    return curves.assign_attrs(units="1", long_name="speckle correlation with end-systole")
+
+
+def best_shift(recording: xr.Dataset, window: Window = Window()) -> np.ndarray:
+    """Pixels (time, point, [x, z]) from each point to where `correlation` finds the best match."""
+    best = []
+    for values in _compared(recording, window):
+        n, height, width = values.shape
+        row, column = np.divmod(values.reshape(n, -1).argmax(1).numpy(), width)
+        best.append(np.stack([column - width // 2, row - height // 2], -1))
+    return np.stack(best)
+
+
+def _compared(recording: xr.Dataset, window: Window) -> Iterator[torch.Tensor]:
+    """Of every frame, the correlation of each point's window all over its search (point, z, x)."""
     source = recording.attrs.get("source", "recording")
     if "mesh" not in recording:
         raise InputError(source, "mesh", "is missing", "add one, from contours or masks")
@@ -47,18 +66,10 @@ def correlation(recording: xr.Dataset, window: Window = Window()) -> xr.DataArra
     dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
     (half_x, search_x), (half_z, search_z) = window.pixels(dx), window.pixels(dz)
     template = _squares(recording, int(recording.attrs["es_frame"]), half_z, half_x)
-    with one_thread():
-        values = [
-            normalised_correlation(
-                template, _squares(recording, t, half_z + search_z, half_x + search_x)
-            )
-            .amax((1, 2))
-            .numpy()
-            for t in range(recording.sizes["time"])
-        ]
-    curves = recording.mesh.isel(axis=0, drop=True).rename("correlation")
-    curves = curves.copy(data=np.stack(values).reshape(curves.shape))
-    return curves.assign_attrs(units="1", long_name="speckle correlation with end-systole")
+    for t in range(recording.sizes["time"]):
+        area = _squares(recording, t, half_z + search_z, half_x + search_x)
+        with one_thread():
+            yield normalised_correlation(template, area)
 
 
 def _squares(recording: xr.Dataset, t: int, reach_z: int, reach_x: int) -> torch.Tensor:

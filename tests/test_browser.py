@@ -1,6 +1,8 @@
 """The interactive pages in Chromium: by mouse, by keyboard, by address, at speed."""
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ PRESETS = [
     Preset("Strain", {}, "Why?", "Because."),
     Preset("Drift", {"strain": 0, "lateral": 0.4}, "Where to?", "To the right."),
 ]
+STYLE = Path(__file__).resolve().parents[1] / "book" / "_static" / "companion.css"
 LEAST = 10  # redraws a second of the page's own time: 20 on a laptop, half on a busy shared core
 
 
@@ -22,7 +25,7 @@ def look(page, name):
 
 
 def slider(page, label):
-    return page.locator("label", has_text=label).locator("input")
+    return page.get_by_role("slider", name=label)
 
 
 def ready(page):
@@ -57,6 +60,50 @@ def test_an_address_gives_its_state_back(show, bench):
     assert page.is_visible("text=Where to?") and not page.is_visible("text=Why?")
     assert page.input_value("[data-frame]") == "7"
     page.wait_for_function("location.hash.includes('x=12&')")
+
+
+def test_every_slider_has_a_name_and_a_value(show, bench, wall):
+    for block, count in (bench, 17), (wall, 2):
+        sliders = show(block).get_by_role("slider").all()
+        told = [re.match(r'- slider "(.+?)"', one.aria_snapshot()) for one in sliders]
+        names = {match[1] for match in told if match}
+        assert len(names) == len(sliders) == count
+        assert not any(re.search(r"\d (mm|%|dB)|of \d", name) for name in names)
+
+
+def test_addresses_know_no_words_of_the_language_itself(show, bench, wall):
+    assert show(bench, "lab&strategy=toString").input_value("select") == "S1"
+    assert show(wall, "points&film=constructor").input_value("select") == "0"
+
+
+def test_a_question_is_in_the_address_and_the_history(show, bench):
+    page = ready(show(bench))
+    page.click("text=Drift")
+    assert page.evaluate("location.hash") == "#lab&lateral=0.4&strain=0&question=1"
+    page.click("summary >> visible=true")
+    slider(page, "axial").fill("0.2")  # while the film plays
+    slider(page, "axial").dispatch_event("change")
+    assert "axial=0.2" in page.evaluate("location.hash")
+    page.go_back()
+    page.wait_for_function("location.hash == '#lab'")
+    assert page.is_visible("text=Why?") and slider(page, "axial").input_value() == "0"
+    page.click("text=Drift")
+    assert page.locator("details[open]").count() == 0
+    slider(page, "axial").fill("0.2")
+    page.click("[data-reset]")
+    assert page.is_visible("text=Where to?") and slider(page, "lateral").input_value() == "0.4"
+    assert slider(page, "axial").input_value() == "0"
+
+
+def test_a_point_beside_the_sector_comes_inside(show, bench):
+    page = ready(show(bench, "lab&x=-60&z=30"))
+    assert "correlation here" in page.inner_text("[data-status]")
+    page.wait_for_function("!location.hash.includes('z=30')")
+
+
+def test_a_point_that_drifts_out_is_said_to(show, bench):
+    page = ready(show(bench, "lab&x=50&z=130&lateral=1&strain=0&frame=15"))
+    assert "has left the picture" in page.inner_text("[data-status]")
 
 
 def test_other_anchors_are_left_alone(show, bench):
@@ -134,28 +181,136 @@ def wall(moving_clip):
 
 
 def test_points_are_chosen_by_mouse_keys_and_address(show, wall):
-    page = show(wall, "points&point=2&frame=1")
-    assert "point 3 of 9" in page.inner_text("[data-status]")
+    page = show(wall, "points&point=4&frame=1")
+    assert "point 4 of 9" in page.inner_text("[data-status]")
     before = [look(page, name) for name in ("picture", 'patch="1"', "curve")]
     page.focus("[data-picture]")
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("location.hash") == "#points&point=3&frame=1"
+    assert page.evaluate("location.hash") == "#points&point=5&frame=1"
     after = [look(page, name) for name in ("picture", 'patch="1"', "curve")]
     assert all(a != b for a, b in zip(after, before, strict=True))
     box = page.locator("[data-picture]").bounding_box()
     page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
-    assert "point 4 of 9" not in page.inner_text("[data-status]")
+    assert "point 5 of 9" not in page.inner_text("[data-status]")
+    page.keyboard.press("ArrowRight")  # while the mouse rests on another point
+    assert "point 6 of 9" in page.inner_text("[data-status]")
     page.mouse.move(0, 0)
-    assert "point 4 of 9" in page.inner_text("[data-status]")
+    assert "point 6 of 9" in page.inner_text("[data-status]")
+    page.click("[data-play]")
+    page.locator("[data-point]").fill("7")  # while the film plays
+    assert "point=7" in page.evaluate("location.hash")
     page.locator("input[data-frame]").fill("2")
     assert "end-systole" in page.inner_text("[data-status]")
 
 
+def test_negative_correlations_are_drawn(show, moving_clip):
+    ds = moving_clip(np.zeros((5, 2)))
+    curves = [
+        look(show(points({"real": ds.assign(correlation=ds.correlation - low)})), "curve")
+        for low in (1.2, 1.4)
+    ]
+    assert curves[0] != curves[1]
+
+
+def test_the_best_match_is_shown_beside_the_place(show, moving_clip):
+    """A film that moves 1 mm while its mesh stays: the match is the window of end-systole."""
+    ds = moving_clip(1e-3 * np.array([[0, 0], [0, 0], [0, 0], [1, 0], [1, 0]]))
+    still = ds.assign(mesh=ds.mesh.isel(time=0).expand_dims(time=ds.time))
+    page = show(points({"real": still}), "points&frame=3")
+    page.wait_for_timeout(200)
+    before, now, match = (
+        page.locator(f"[data-patch='{row}']").evaluate(
+            "c => [...c.getContext('2d').getImageData(0, 0, 96, 96).data]"
+        )
+        for row in range(3)
+    )
+    assert np.corrcoef(before, match)[0, 1] > 0.95 > np.corrcoef(before, now)[0, 1]
+
+
+def test_a_phone_shows_all_films(show, moving_clip):
+    ds = moving_clip(np.zeros((5, 2)))
+    page = show(
+        points(dict.fromkeys(("real", "S1", "S2", "S3"), ds)),
+        viewport={"width": 420, "height": 800},
+    )
+    page.evaluate("document.body.className = 'bd-content'")
+    page.evaluate("document.querySelector('main').className = 'cell_output'")
+    page.add_style_tag(content=STYLE.read_text("utf-8"))
+    page.add_style_tag(content="main { width: 372px }")  # as the book leaves
+    assert page.locator("table").bounding_box()["width"] <= 372
+
+
 @pytest.fixture(scope="module")
 def match(moving_clip):
+    """Rounds of one width and two heights."""
     film = moving_clip(np.outer(np.arange(40), [0.25e-3, 0]))
     late = film.mesh.values + [0, 2e-3]
-    return game(draw_rounds([film], [{"low": late}]))
+    rounds = draw_rounds([film], [{"low": late}])
+    return game([rounds[0], rounds[0]._replace(film=film.isel(z=slice(80))), *rounds[2:]])
+
+
+SIDES = "width", "height"
+
+
+def facts(page):
+    return json.loads(page.text_content("script[type='application/json']"))
+
+
+def place(page, tenths, size):
+    """Clicks a place of the picture, in tenths of its pixels, and says that it is there."""
+    box = page.locator("[data-picture]").bounding_box()
+    x, y = (box[side] * at / 10 / n for side, at, n in zip(SIDES, tenths, size, strict=True))
+    page.locator("[data-picture]").click(position={"x": x, "y": y})
+    page.click("[data-place]")
+
+
+def test_clicks_on_the_truth_have_no_error(show, match):
+    page = show(match, reduced_motion="reduce")
+    for number, played in enumerate(facts(page)["rounds"], 1):
+        page.click("[data-picture]")  # to where the reader is asked
+        for frame in ASKED:
+            place(page, played["truth"][frame], played["size"])
+        assert float(score(page)[0][1]) <= 0.1  # a click has whole pixels
+        if number < ROUNDS:
+            page.click("text=Next round")
+    told = page.inner_text("[data-total]")
+    assert re.match(
+        rf"All {ROUNDS} rounds are played. Mean errors: you 0.[01] mm, low 2.0 mm", told
+    )
+
+
+def test_a_game_is_kept_and_goes_on_with_what_is_left(show, match):
+    page = show(match, f"tracker&round={ROUNDS}", reduced_motion="reduce")
+    page.click("[data-picture]")
+    for _ in ASKED:
+        page.click("[data-place]")
+    before = score(page)
+    page.reload()
+    assert score(page) == before and before[0][2]
+    page.click("text=Next round")
+    assert f"round 1 of {ROUNDS}" in page.inner_text("[data-status]")
+
+
+def test_an_answer_can_be_corrected_and_given_after_stepping_back(show, match):
+    page = show(match, reduced_motion="reduce")
+    played = facts(page)["rounds"][0]
+    page.click("[data-picture]")
+    for frame in ASKED:
+        page.click("[data-picture]", position={"x": 5, "y": 5})  # not there
+        page.click("[data-back]")
+        place(page, played["truth"][frame], played["size"])
+    assert float(score(page)[0][1]) <= 0.1  # a click has whole pixels
+
+
+def test_a_phone_shows_picture_question_and_buttons_together(show, match):
+    page = show(match, viewport={"width": 420, "height": 800}, reduced_motion="reduce")
+    page.click("[data-picture]")
+    for _ in ASKED:
+        page.click("[data-place]")
+    page.click("text=Next round")
+    for name in "picture", "status", "play", "place", "forward":
+        box = page.locator(f"[data-{name}]").bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 800
 
 
 def score(page):
@@ -174,7 +329,7 @@ def test_a_game_is_played_by_keyboard_alone(show, match):
     you, low, staying = score(page)
     assert you[2] == staying[2] and low[2] == "2.0"
     assert low[3] == f"0 of {ROUNDS}"
-    assert "all rounds" in page.inner_text("[data-status]")
+    assert "rounds are played" in page.inner_text("[data-total]")
 
 
 def test_a_game_is_played_by_mouse_and_linked_to(show, match):
@@ -185,7 +340,7 @@ def test_a_game_is_played_by_mouse_and_linked_to(show, match):
     page.click("[data-play]")
     for frame in ASKED:
         page.wait_for_function(f"document.querySelector('[data-frame]').value == {frame}")
-        picture.click()
+        picture.dblclick()
     you, low, staying = score(page)
     assert float(you[1]) > 0 and low[1] == "2.0"
     assert look(page, "picture") != start

@@ -33,7 +33,8 @@ from tas_lib.trackers.tracker import track
 FRAMES, PIVOT = 8, np.array([0, 84e-3])  # tissue is strained and turned about the pivot [m]
 acq = Acquisition()
 operator = SectorOperator(acq, progress=False)
-x, z = 0.5e-3 * np.arange(-120, 121), 20e-3 + 0.5e-3 * np.arange(240)
+PIXEL = 0.15e-3  # a quarter of a wavelength: windows move by whole pixels, and speckle must not notice [m]
+x, z = PIXEL * np.arange(-400, 401), 20e-3 + PIXEL * np.arange(800)
 to_pixels = ScanConverter(acq, z, x)
 *points, rc = scatterers(acq, 200_000)
 points = np.stack(points, -1)
@@ -43,7 +44,7 @@ nodes = np.stack(
 )
 
 # %% [markdown]
-# Tissue moves by so much in every frame; strain is that of the whole film. A share *p* of the scatterers
+# Tissue moves by so much in every frame, *out of plane* across the image; strain is that of the whole film. A share *p* of the scatterers
 # rides on it, the others stay.
 
 
@@ -94,6 +95,7 @@ def experiment(**settings):
 # %%
 def slider(value, least, most, step, unit):
     options = {"continuous_update": False, "readout_format": ".2f"}
+    options["style"] = {"description_width": "7em"}
     return FloatSlider(value, min=least, max=most, step=step, description=unit, **options)
 
 
@@ -101,8 +103,8 @@ _ = interact(
     experiment,
     lateral=slider(0, 0, 1, 0.05, "lateral mm"),
     axial=slider(0.2, 0, 1, 0.05, "axial mm"),
-    elevation=slider(0.1, 0, 0.5, 0.05, "across mm"),
+    elevation=slider(0.1, 0, 0.5, 0.05, "out of plane mm"),
     strain=slider(0, -30, 30, 1, "strain %"),
-    rotation=slider(0, 0, 2, 0.1, "turn °"),
+    rotation=slider(0, 0, 2, 0.1, "rotation °"),
     p=slider(1, 0, 1, 0.05, "p"),
 )

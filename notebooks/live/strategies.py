@@ -55,6 +55,7 @@ def experiment(strategy, p, alpha, gamma, seed):
         show_frame(row[0], ds, -1, mesh=True)
         draw_curves(row[1], values, es, sns.color_palette("viridis", as_cmap=True))
         row[0].set_title(f"{name}, last frame")
+        row[1].set_ylim(min(0, float(values.min())), 1.02)
         row[1].set_ylabel("correlation with end-systole")
     error = float(mean_absolute_error(curves, real, es).mean())
     axes[1, 1].set_title(f"mean absolute error {error:.3f}")

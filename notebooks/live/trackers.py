@@ -72,5 +72,5 @@ _ = interact(
     patient=IntSlider(1, 1, 30, continuous_update=False),
     view=Dropdown(options=list(VIEWS)),
     noise=FloatSlider(-5, min=-20, max=10, step=1, description="noise dB", continuous_update=False),
-    tracker=Dropdown(options=registry.NAMES, value="speckle"),
+    tracker=Dropdown(options=["speckle", *registry.NETWORKS]),
 )

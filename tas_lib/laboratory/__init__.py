@@ -36,7 +36,8 @@ SCRIPT = script(
 )
 FRAMES = 16
 DEFAULT = Acquisition()
-DENSITY = 2.5  # scatterers per square wavelength, through the whole tissue
+DENSITY = 8  # scatterers per square millimetre, through the whole tissue
+NEAREST = 0.8  # share p of S1 with which the film comes nearest to the default template's clip
 PICTURE = 20e-3, 148e-3, 0.44  # nearest and farthest range [m], sine of the half angle
 
 
@@ -59,7 +60,6 @@ def facts(acq: Acquisition = DEFAULT, seed: int = 0) -> dict:
         "width": probe.width,
         "height": probe.height,
         "elevationFocus": probe.elevation_focus,
-        "wavelength": acq.wavelength,
         "rMin": r_min,
         "rMax": r_max,
         "sMax": s_max,
@@ -102,7 +102,7 @@ def defaults(acq: Acquisition = DEFAULT) -> dict[str, float | str]:
         "search": 2,
         "question": 0,
         "frame": 0,
-        "x": 0,
+        "x": 4,
         "z": 84,
     }
 

@@ -16,11 +16,12 @@ from tas_lib.book import THEMES
 
 STYLE = """
 .laboratory { color: inherit; max-width: 100%; }
-.laboratory figure { margin: 0; min-width: 0; }
+.laboratory figure { margin: 0; min-width: 0; scroll-margin-top: 4em; }
 .laboratory figcaption { font-size: .9em; margin-bottom: .2em; text-align: left; }
 .laboratory canvas { width: 100%; height: auto; display: block; }
 .laboratory canvas[tabindex] { cursor: crosshair; border-radius: 4px; }
-.laboratory [data-picture] { background: #000; }
+.laboratory [data-picture] { background: #000; touch-action: manipulation; }
+.laboratory [data-total] { font-weight: 600; }
 .laboratory .lab-views { display: grid; gap: .8em;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 270px), 1fr)); }
 .laboratory .lab-row { display: flex; flex-wrap: wrap; gap: .4em; align-items: center;
@@ -34,10 +35,10 @@ STYLE = """
   grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .laboratory fieldset { border: 0; padding: 0; margin: 0; min-width: 0; }
 .laboratory legend { font-weight: 600; font-size: 1em; float: none; margin: 0; }
-.laboratory label { display: block; font-size: .9em; margin: .2em 0;
-  font-variant-numeric: tabular-nums; }
-.laboratory output { float: right; }
-.laboratory label :is([type=range], select) { display: block; width: 100%; margin: 0; }
+.laboratory label { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 .6em;
+  font-size: .9em; margin: .2em 0; font-variant-numeric: tabular-nums; }
+.laboratory label span { white-space: nowrap; }
+.laboratory label :is([type=range], select) { width: 100%; margin: 0; }
 .laboratory :is(button, select) { font: inherit; color: inherit; background: transparent;
   border: 1px solid currentColor; border-radius: 4px; padding: .1em .6em; cursor: pointer; }
 .laboratory button:disabled { opacity: .5; cursor: default; }
@@ -48,7 +49,7 @@ STYLE = """
 .laboratory summary { cursor: pointer; }
 .laboratory figcaption i { display: inline-block; width: 5em; height: .7em; margin: 0 .3em; }
 .laboratory td canvas { width: 96px; max-width: 14vw; margin: 0 auto; image-rendering: pixelated; }
-.laboratory table :is(td, th) { text-align: center; padding: .2em .4em; }
+.laboratory .lab-table :is(td, th) { text-align: center; padding: .2em min(.4em, .6vw); }
 """
 
 _count = itertools.count()

@@ -9,7 +9,7 @@ function themeOf(root) {
 // A context in CSS pixels, sharp on any screen.
 function sharpContext(canvas, width, height) {
   const ratio = Math.ceil(window.devicePixelRatio || 1);
-  if (canvas.width !== width * ratio) [canvas.width, canvas.height] = [width * ratio, height * ratio];
+  if (canvas.width !== width * ratio || canvas.height !== height * ratio) [canvas.width, canvas.height] = [width * ratio, height * ratio];
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);

@@ -23,7 +23,7 @@ function makeFilm(facts) {
   const beam = () => keep("beam", keyOf("beam"), () => makeBeam(facts, {
     frequency: 1e6 * p.frequency, bandwidth: p.bandwidth / 100, aperture: 1e-3 * p.aperture, focus: 1e-3 * p.focus,
   }));
-  const density = () => p.density / facts.wavelength ** 2;
+  const density = () => 1e6 * p.density;
   const tissueOf = (name, seed) => keep(name, keyOf("tissue"), () => makeTissue(facts, density(), seed));
   const tissue = () => tissueOf("tissue", facts.seed);
   const pixels = () => keep("pixels", keyOf("beam"), () => converter(beam()));
@@ -125,7 +125,7 @@ function makeFilm(facts) {
 
   return {
     set: (settings) => { p = settings; },
-    frame, map, point, tracks, truth, coherence, meanOf, toMetres, beam, half, pixels, inside,
+    frame, map, point, tracks, truth, coherence, meanOf, toMetres, toPixel, beam, half, pixels, inside,
     has: (t) => t in frames(),
     done: (t) => [["maps"], ["points", "point"], ["tracks", "point"]].every((parts) => t in analysis(...parts)),
   };

@@ -2,24 +2,29 @@
 function game(root) {
   const { asked, names, rounds } = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const find = (name) => root.querySelector(`[data-${name}]`);
-  const [slider, picture, status, legend, score, forward, put] =
-    ["frame", "picture", "status", "legend", "score", "forward", "place"].map(find);
+  const [slider, picture, status, legend, total, score, forward, put] =
+    ["frame", "picture", "status", "legend", "total", "score", "forward", "place"].map(find);
   const SCALE = 3, YOU = "#fff", TRUE = "#f0e442", OTHERS = ["#56b4e9", "#ff9d5c"];
   const SHAPES = ["□", "△"];
   const defaults = { round: 1 }, address = addressOf("tracker", defaults, { round: [1, rounds.length, 1] });
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const results = []; // of each round played, errors in mm: [you, trackers..., staying]
-  let number = 0, frame = 0, said = [], cross = [0, 0];
+  const kept = `tracker ${rounds.map(({ truth }) => truth[0])}`; // another game's answers are not these
+  const memory = (() => { try { return sessionStorage; } catch { return null; } })(); // some browsers forbid it
+  let answers = JSON.parse(memory?.getItem(kept) ?? null) ?? rounds.map(() => []); // of each round, places
+  let number = 0, frame = 0, watched = 0, cross = [0, 0];
 
   const images = rounds.map(({ image }) => Object.assign(new Image(), { onload: draw, src: image }));
   const here = () => rounds[number];
   const place = (tenths) => tenths.map((tenth) => tenth / 10);
-  const over = () => said.length === asked.length;
-  const last = () => asked[Math.min(said.length, asked.length - 1)]; // the frame that may be seen
-  const distance = ([x, y], [u, v]) => here().pixel * Math.hypot(x - u, y - v);
+  const said = () => answers[number];
+  const complete = (round) => answers[round].length === asked.length;
+  const over = () => complete(number);
+  const last = () => asked[Math.min(said().length, asked.length - 1)]; // the frame that may be seen
+  const open = () => rounds.map((_, i) => (number + 1 + i) % rounds.length).filter((round) => !complete(round));
 
   function begin(index) {
-    [number, frame, said, cross] = [index, 0, [], place(rounds[index].truth[0])];
+    number = index;
+    [frame, watched, cross] = [over() ? last() : 0, 0, said().at(-1) ?? place(rounds[index].truth[0])];
     address.write({ round: index + 1 });
     clock.run(false);
     draw();
@@ -27,29 +32,45 @@ function game(root) {
 
   // Goes on to where the reader is asked.
   function watch() {
-    if (calm) frame = last();
+    if (calm) frame = watched = last();
     draw();
     clock.run(!calm);
   }
 
   function step(by) {
     frame = Math.max(0, Math.min(last(), frame + by));
+    watched = Math.max(watched, frame);
     if (frame === last()) clock.run(false);
     draw();
   }
 
-  function say(at) {
+  // Puts the cross where the point may be; what is asked must have been watched before.
+  function point(at) {
     if (over()) return;
-    if (frame !== last()) return watch();
-    said.push(at);
-    cross = at;
-    if (over()) { finish(); draw(); forward.focus({ preventScroll: true }); } else watch();
+    if (watched < last()) return watch();
+    clock.run(false);
+    [frame, cross] = [last(), at];
+    draw();
   }
 
-  function finish() {
-    const { truth, found } = here();
-    const error = (at) => average(asked.map((t, i) => distance(at(t, i), place(truth[t]))));
-    results[number] = [error((t, i) => said[i]), ...found.map((path) => error((t) => place(path[t]))), error(() => place(truth[0]))];
+  function say() {
+    if (over()) return;
+    if (watched < last()) return watch();
+    said().push(cross);
+    memory?.setItem(kept, JSON.stringify(answers));
+    if (!over()) return watch();
+    draw();
+    if (!forward.disabled) forward.focus();
+  }
+
+  // Mean errors of a round in mm: [you, trackers..., staying].
+  function errors(round) {
+    const { truth, found, pixel } = rounds[round];
+    const error = (at) => average(asked.map((t, i) => {
+      const [x, y] = at(t, i), [u, v] = place(truth[t]);
+      return pixel * Math.hypot(x - u, y - v);
+    }));
+    return [error((t, i) => answers[round][i]), ...found.map((path) => error((t) => place(path[t]))), error(() => place(truth[0]))];
   }
 
   // ---- what is seen
@@ -86,13 +107,13 @@ function game(root) {
     }
     if (over() || frame === 0) mark(g, place(truth[frame]), "○", TRUE);
     const mine = asked.indexOf(frame);
-    if (said[mine]) mark(g, said[mine], "+", YOU);
+    if (said()[mine]) mark(g, said()[mine], "+", YOU);
     else if (frame === last()) mark(g, cross, "+", YOU);
     slider.max = last();
     slider.value = frame;
     slider.setAttribute("aria-valuetext", `${times[frame]} ms after end-systole`);
-    put.disabled = over();
-    forward.disabled = !over() || number + 1 === rounds.length;
+    put.disabled = over() || watched < last();
+    forward.disabled = !over() || !open().length;
     legend.textContent = ["○ truth", "+ you", ...names.map((name, i) => `${SHAPES[i]} ${name}`)].slice(0, over() ? 4 : 2).join("  ");
     picture.setAttribute("aria-label", `Film, ${times[frame]} ms after end-systole; the cross is at ${cross.map((v) => (v * here().pixel).toFixed(0)).join(", ")} mm`);
     tell();
@@ -102,26 +123,27 @@ function game(root) {
   function tell() {
     const { times } = here(), parts = [`round ${number + 1} of ${rounds.length}`];
     if (over()) {
-      const [you, ...others] = results[number];
+      const [you, ...others] = errors(number);
       const better = [...names, "staying"].filter((_, i) => others[i] < you);
       parts.push(`you erred by ${you.toFixed(1)} mm`, better.length ? `nearer: ${better.join(", ")}` : "nobody was nearer");
-      if (played().length === rounds.length) parts.push(`all rounds: ${average(played().map((r) => r[0])).toFixed(1)} mm`);
-    } else {
-      if (frame === 0) parts.push("the ring marks the point at end-systole: press Play");
-      else parts.push(`where is it ${times[last()]} ms later? (${said.length + 1} of ${asked.length})`);
-    }
+    } else if (watched < last()) {
+      parts.push(frame ? "watch where it goes" : "the ring marks the point at end-systole: press Play");
+    } else parts.push(`where is it ${times[last()]} ms after end-systole? (${said().length + 1} of ${asked.length})`);
     const text = parts.join(" · ");
     if (status.textContent !== text) status.textContent = text;
   }
 
-  const played = () => results.filter(Boolean);
   function showScore() {
-    [...score.rows].forEach((row, i) => {
-      const now = over() ? results[number][i].toFixed(1) : "";
-      const far = played().length ? average(played().map((r) => r[i])).toFixed(1) : "";
-      const won = i && played().length ? `${played().filter((r) => r[0] < r[i]).length} of ${played().length}` : "";
+    const played = rounds.map((_, round) => round).filter(complete).map(errors);
+    const means = [...score.rows].map((row, i) => {
+      const now = over() ? errors(number)[i].toFixed(1) : "";
+      const far = played.length ? average(played.map((r) => r[i])).toFixed(1) : "";
+      const won = i && played.length ? `${played.filter((r) => r[0] < r[i]).length} of ${played.length}` : "";
       [now, far, won].forEach((text, k) => { row.cells[k + 1].textContent = text; });
+      return far;
     });
+    total.hidden = open().length > 0;
+    total.textContent = `All ${rounds.length} rounds are played. Mean errors: you ${means[0]} mm, ${[...names, "staying"].map((name, i) => `${name} ${means[i + 1]} mm`).join(", ")}.`;
   }
 
   // ---- what is done
@@ -131,17 +153,22 @@ function game(root) {
   find("back").onclick = () => { clock.run(false); step(-1); };
   find("next").onclick = () => { clock.run(false); step(1); };
   slider.oninput = () => { clock.run(false); step(Number(slider.value) - frame); };
-  put.onclick = () => say(cross);
-  forward.onclick = () => { begin(number + 1); picture.focus({ preventScroll: true }); };
-  find("reset").onclick = () => { results.length = 0; begin(0); };
+  put.onclick = say;
+  forward.onclick = () => {
+    begin(open()[0]);
+    picture.focus({ preventScroll: true });
+    picture.parentElement.scrollIntoView({ block: "nearest" });
+  };
+  find("reset").onclick = () => { answers = rounds.map(() => []); memory?.removeItem(kept); begin(0); };
   picture.onclick = (event) => {
     const box = picture.getBoundingClientRect(), [width, height] = here().size;
-    say([((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height]);
+    point([((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height]);
   };
+  picture.ondblclick = say;
   picture.onkeydown = (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.key === "Enter") say(cross);
-    if (way) cross = cross.map((v, i) => Math.max(0, Math.min(here().size[i], v + way[i] * (event.shiftKey ? 8 : 1))));
+    if (event.key === "Enter") say();
+    if (way && !over()) cross = cross.map((v, i) => Math.max(0, Math.min(here().size[i], v + way[i] * (event.shiftKey ? 8 : 1))));
     if (way || event.key === "Enter") { event.preventDefault(); draw(); }
   };
   const given = () => (address.read() ?? defaults).round - 1;

@@ -95,16 +95,18 @@ def _html(names: list[str], size: tuple[int, int]) -> str:
         for name in ("you", *names, "staying")
     )
     return (
-        '<p class="lab-status" data-status role="status"></p>'
+        f'<div class="lab-views">{picture}<div><p class="lab-status" data-status role="status"></p>'
+        '<p data-total role="status" hidden></p>'
         f"{film_controls(FRAMES)}"
-        f'<div class="lab-views">{picture}<div><table><thead><tr>'
+        '<div class="lab-row"><button type="button" data-place>Place here</button>'
+        '<button type="button" data-forward disabled>Next round</button>'
+        '<button type="button" data-reset>Start again</button></div>'
+        '<table class="lab-table"><thead><tr>'
         '<th scope="col">mean error, mm</th>'
         '<th scope="col">this round</th><th scope="col">so far</th>'
         '<th scope="col">you were nearer</th></tr></thead>'
         f"<tbody data-score>{rows}</tbody></table>"
-        '<div class="lab-row"><button type="button" data-place>Place here</button>'
-        '<button type="button" data-forward disabled>Next round</button>'
-        '<button type="button" data-reset>Start again</button></div>'
-        '<p class="lab-note">Click where the point is; or move the cross with the arrow keys '
-        "(with Shift: far) and press Enter.</p></div></div>"
+        '<p class="lab-note">Click or tap where the point is, or move the cross with the arrow '
+        "keys (with Shift: far), as often as you like; then press Place here or Enter, or click "
+        "twice.</p></div></div>"
     )

@@ -2,14 +2,14 @@
 
 // key: [label, unit, least, most, step, group]
 const CONTROLS = {
-  lateral: ["lateral", "mm/frame", 0, 1, 0.05, "Motion"],
-  axial: ["axial", "mm/frame", 0, 1, 0.05, "Motion"],
-  elevation: ["out of plane", "mm/frame", 0, 0.5, 0.02, "Motion"],
-  strain: ["strain, whole film", "%", -30, 30, 1, "Motion"],
-  rotation: ["rotation", "°/frame", 0, 2, 0.1, "Motion"],
+  lateral: ["lateral", "mm", 0, 1, 0.05, "Motion a frame"],
+  axial: ["axial", "mm", 0, 1, 0.05, "Motion a frame"],
+  elevation: ["out of plane", "mm", 0, 0.5, 0.02, "Motion a frame"],
+  strain: ["strain, whole film", "%", -30, 30, 1, "Motion a frame"],
+  rotation: ["rotation", "°", 0, 2, 0.1, "Motion a frame"],
   coherence: ["coherence p (S1)", "", 0, 1, 0.05, "Speckle"],
   alpha: ["correction α (S3)", "", 0, 2, 0.25, "Speckle"],
-  density: ["scatterers", "per λ²", 0.1, 5, 0.1, "Speckle"],
+  density: ["scatterers", "per mm²", 0.5, 16, 0.5, "Speckle"],
   snr: ["signal to noise", "dB", 0, 40, 1, "Speckle"],
   frequency: ["frequency", "MHz", 2, 3.4, 0.02, "Probe"],
   bandwidth: ["bandwidth", "%", 50, 100, 1, "Probe"],
@@ -17,7 +17,7 @@ const CONTROLS = {
   focus: ["focus", "mm", 40, 140, 5, "Probe"],
   range: ["dynamic range", "dB", 20, 70, 1, "View"],
   window: ["window", "mm", 3, 16, 0.1, "View"],
-  search: ["search, each side", "mm", 0.4, 4, 0.4, "View"],
+  search: ["search each way", "mm", 0.4, 4, 0.4, "View"],
 };
 const STRATEGIES = { S1: "S1: fixed share p", S2: "S2: as the real clip", S3: "S3: S2, corrected" };
 
@@ -29,7 +29,7 @@ function laboratory(root) {
   const [play, slider, status, note] = ["play", "frame", "status", "note"].map(find);
   const [stories, questions] = ["preset", "question"].map((name) => [...root.querySelectorAll(`[data-${name}]`)]);
   const inputs = {};
-  const places = { x: [-60, 60, 0.1], z: [25, 145, 0.1] };
+  const MIDDLE = 84, places = { x: [-60, 60, 0.1], z: [25, 145, 0.1] };
   const address = addressOf("lab", facts.defaults, {
     ...Object.fromEntries(Object.entries(CONTROLS).map(([key, c]) => [key, c.slice(2, 5)])),
     ...places, strategy: STRATEGIES, question: [0, stories.length - 1, 1], frame: [0, FRAMES - 1, 1],
@@ -48,7 +48,7 @@ function laboratory(root) {
     }
     for (const [key, [label, unit, least, most, step, own]] of Object.entries(CONTROLS)) {
       if (own !== group) continue;
-      box.insertAdjacentHTML("beforeend", `<label>${label} <output></output><input type="range" min="${least}" max="${most}" step="${step}"></label>`);
+      box.insertAdjacentHTML("beforeend", `<label>${label} <span aria-hidden="true"></span><input type="range" min="${least}" max="${most}" step="${step}"></label>`);
       const input = (inputs[key] = box.lastChild.querySelector("input"));
       input.show = () => {
         const text = `${+Number(input.value).toFixed(2)} ${unit}`.trim();
@@ -64,6 +64,7 @@ function laboratory(root) {
       enable();
       ask();
     };
+    input.onchange = () => address.write(state);
   }
   const enable = () => {
     inputs.coherence.disabled = state.strategy !== "S1";
@@ -75,6 +76,7 @@ function laboratory(root) {
     stories.forEach((button, i) => {
       button.setAttribute("aria-pressed", i === state.question);
       questions[i].hidden = i !== state.question;
+      if (questions[i].hidden) questions[i].querySelector("details").open = false;
     });
   };
 
@@ -134,7 +136,7 @@ function laboratory(root) {
     chart(find("curve"), theme, { xLabel: "frame", yLabel: "correlation", x, y: [0, 1.02], cursor, series: lines });
 
     const pitch = 1e3 * film.pixels().pitch;
-    const moved = (list, axis) => ready.map((t) => [t, (list(t)[0][axis] - film.tracks(0)[0][axis]) * pitch]);
+    const moved = (list, axis) => seen.map((t) => [t, (list(t)[0][axis] - film.tracks(0)[0][axis]) * pitch]);
     const series = [0, 1].flatMap((axis) => [
       { label: `${["lateral", "axial"][axis]}, true`, kind: "line", colour: axis, points: moved(film.truth, axis) },
       { label: `${["lateral", "axial"][axis]}, matched`, kind: axis ? "dots" : "rings", colour: axis, points: moved(film.tracks, axis) },
@@ -156,7 +158,7 @@ function laboratory(root) {
     const t = state.frame, parts = [`frame ${t} of 0–${FRAMES - 1}`];
     if (film.done(t)) {
       const here = film.point(t), truth = film.truth(t), found = film.tracks(t), pitch = 1e3 * film.pixels().pitch;
-      if (here) parts.push(`correlation here ${here.measured.toFixed(2)}, theory ${here.theory.toFixed(2)}`);
+      parts.push(here ? `correlation here ${here.measured.toFixed(2)}, theory ${here.theory.toFixed(2)}` : "the point's window has left the picture");
       parts.push(`all points ${film.meanOf(film.map(t)).toFixed(2)}`);
       const errors = truth.flatMap((at, i) => (film.inside(at) ? [pitch * Math.hypot(at[0] - found[i][0], at[1] - found[i][1])] : []));
       parts.push(`tracking error ${average(errors).toFixed(2)} mm`);
@@ -164,7 +166,7 @@ function laboratory(root) {
     if (state.strategy !== "S1") parts.push(`coherence ${film.coherence(t).toFixed(2)}`);
     parts.push(`mean / SD ${snr.toFixed(2)} (Rayleigh 1.91)`);
     status.textContent = parts.join(" · ");
-    note.textContent = `${spent.toFixed(0)} ms for the last frame`;
+    note.textContent = `The last new frame took ${spent.toFixed(0)} ms to draw.`;
     bmode.setAttribute("aria-label", `B-mode picture, ${parts.join(", ")}`);
   }
 
@@ -172,10 +174,13 @@ function laboratory(root) {
   function ask() {
     if (!asked) requestAnimationFrame(redraw);
     asked = true;
+    root.dataset.ready = "no";
   }
 
   function redraw() {
     asked = false;
+    film.set(state);
+    keepInside();
     film.set({ ...state });
     slider.value = state.frame;
     slider.setAttribute("aria-valuetext", `frame ${state.frame}`);
@@ -193,7 +198,6 @@ function laboratory(root) {
   function fillIn() {
     const t = Array.from({ length: FRAMES }, (_, i) => i).find((i) => !film.done(i));
     if (t === undefined) { root.dataset.ready = "yes"; return; }
-    root.dataset.ready = "no";
     film.frame(t); film.tracks(t); film.map(t); film.point(t);
     if (t === state.frame) { drawFrame(); drawMap(); }
     if (!clock.running()) drawCharts();
@@ -204,8 +208,15 @@ function laboratory(root) {
   const clock = clockOf(play, () => show(state.frame + 1), 80);
   find("back").onclick = () => { clock.run(false); show(state.frame - 1); };
   find("next").onclick = () => { clock.run(false); show(state.frame + 1); };
-  find("reset").onclick = () => { clock.run(false); begin(facts.defaults); };
+  play.addEventListener("click", () => address.write(state));
+  find("reset").onclick = () => { clock.run(false); begin(story(state.question)); };
   slider.oninput = () => { clock.run(false); show(Number(slider.value)); };
+
+  // Moves a point towards the middle until its window lies in the picture.
+  function keepInside() {
+    const inside = () => film.inside(film.toPixel([1e-3 * state.x, 1e-3 * state.z]));
+    while (!inside()) { state.x = within(0.97 * state.x, places.x); state.z = within(MIDDLE + 0.97 * (state.z - MIDDLE), places.z); }
+  }
 
   const place = (x, z) => {
     state.x = within(x, places.x);
@@ -225,15 +236,17 @@ function laboratory(root) {
       place(state.x + way[0], state.z + way[1]);
     };
   }
+  const story = (question) => ({ ...facts.defaults, ...JSON.parse(stories[question].dataset.preset), question });
   stories.forEach((button, question) => {
     button.onclick = () => {
-      begin({ ...facts.defaults, ...JSON.parse(button.dataset.preset), question });
+      address.push(state, story(question));
+      begin(story(question));
       clock.run(!matchMedia("(prefers-reduced-motion: reduce)").matches);
     };
   });
 
   new MutationObserver(ask).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   const begin = (given) => { Object.assign(state, given); showControls(); ask(); };
-  addEventListener("hashchange", () => address.read() && begin(address.read()));
+  addEventListener("hashchange", () => { if (address.read()) { clock.run(false); begin(address.read()); } });
   begin(address.read());
 }

@@ -10,20 +10,27 @@ const within = (value, [least, most, step]) =>
 // key -> [least, most, step] or {word: ...}.
 function addressOf(name, defaults, limits) {
   const given = () => new URLSearchParams(location.hash.slice(1));
+  const textOf = (state) => "#" + [
+    name, ...Object.keys(limits).filter((key) => state[key] !== defaults[key]).map((key) => `${key}=${state[key]}`),
+  ].join("&");
   return {
     write(state) {
-      const changed = Object.keys(limits).filter((key) => state[key] !== defaults[key]);
-      if (!changed.length && !given().has(name)) return;
-      history.replaceState(null, "", "#" + [name, ...changed.map((key) => `${key}=${state[key]}`)].join("&"));
+      const hash = textOf(state);
+      if (hash !== "#" + name || given().has(name)) history.replaceState(null, "", hash);
+    },
+    // As a new entry of the history; the one that it leaves names its state as well, to go back to.
+    push(from, state) {
+      history.replaceState(null, "", textOf(from));
+      if (textOf(from) !== textOf(state)) history.pushState(null, "", textOf(state));
     },
     // The state that the address gives, or null.
     read() {
       if (!given().has(name)) return null;
       const state = { ...defaults };
       for (const [key, text] of given()) {
-        const limit = limits[key], value = parseFloat(text);
-        if (Array.isArray(limit) && Number.isFinite(value)) state[key] = within(value, limit);
-        else if (limit && text in limit) state[key] = text;
+        const limit = Object.hasOwn(limits, key) ? limits[key] : {}, value = parseFloat(text);
+        if (Array.isArray(limit)) { if (Number.isFinite(value)) state[key] = within(value, limit); }
+        else if (Object.hasOwn(limit, text)) state[key] = text;
       }
       return state;
     },

@@ -8,8 +8,9 @@ function points(root) {
   const count = facts.points[0].length;
   const state = { ...defaults };
   const address = addressOf("points", defaults, {
-    point: [0, count - 1, 1], frame: [0, times.length - 1, 1], film: { ...films },
+    point: [1, count, 1], frame: [0, times.length - 1, 1], film: { ...films },
   });
+  const least = Math.min(0, ...films.flatMap(({ curves }) => curves.flat()));
   let hovered = null;
 
   const place = (frame, point) => facts.points[frame][point].map((tenth) => tenth / 10);
@@ -37,7 +38,8 @@ function points(root) {
 
   function drawPatches(point) {
     all("patch").forEach((canvas, i) => {
-      const frame = canvas.dataset.patch === "0" ? es : state.frame, [x, y] = place(frame, point).map(Math.floor);
+      const shown = films[i % films.length], row = Number(canvas.dataset.patch), frame = row ? state.frame : es;
+      const [x, y] = place(frame, point).map((v, axis) => Math.floor(v) + (row === 2 ? shown.matches[frame][point][axis] : 0));
       const g = canvas.getContext("2d");
       g.imageSmoothingEnabled = false;
       g.clearRect(0, 0, 96, 96);
@@ -46,7 +48,7 @@ function points(root) {
   }
 
   function draw() {
-    const point = hovered ?? state.point, { frame } = state;
+    const point = (hovered ?? state.point) - 1, { frame } = state;
     slider.value = frame;
     slider.setAttribute("aria-valuetext", `${times[frame]} ms`);
     pointer.value = point + 1;
@@ -56,7 +58,7 @@ function points(root) {
     drawPatches(point);
     const kinds = ["line", "dashed", "rings", "dots"];
     chart(curve, themeOf(root), {
-      xLabel: "time after ED (ms)", yLabel: "correlation", x: [0, times.at(-1)], y: [0, 1.02], cursor: times[frame],
+      xLabel: "time after ED (ms)", yLabel: "correlation", x: [0, times.at(-1)], y: [least, 1.02], cursor: times[frame],
       series: films.map(({ title, curves }, i) => ({
         label: title, kind: kinds[i], colour: i, points: curves[point].map((c, t) => [times[t], c]),
       })),
@@ -78,29 +80,31 @@ function points(root) {
       return Math.hypot(u - x, v - y);
     });
     const best = far.indexOf(Math.min(...far));
-    return far[best] < 2 * side ? best : null;
+    return far[best] < 2 * side ? best + 1 : null;
   }
 
-  const change = (part) => { Object.assign(state, part); draw(); if (!clock.running()) address.write(state); };
-  const step = (by) => { change({ frame: (state.frame + by + times.length) % times.length }); };
-  const clock = clockOf(find("play"), () => step(1), 80);
+  const change = (part) => { Object.assign(state, part); draw(); address.write(state); };
+  const choose = (point) => { hovered = null; change({ point }); };
+  const later = (by) => (state.frame + by + times.length) % times.length;
+  const clock = clockOf(find("play"), () => { state.frame = later(1); draw(); }, 80);
   const halt = (then) => (event) => { clock.run(false); then(event); };
-  find("back").onclick = halt(() => step(-1));
-  find("next").onclick = halt(() => step(1));
+  find("play").addEventListener("click", () => address.write(state));
+  find("back").onclick = halt(() => change({ frame: later(-1) }));
+  find("next").onclick = halt(() => change({ frame: later(1) }));
   slider.oninput = halt(() => change({ frame: Number(slider.value) }));
-  pointer.oninput = () => change({ point: Number(pointer.value) - 1 });
+  pointer.oninput = () => choose(Number(pointer.value));
   film.onchange = () => change({ film: film.value });
   picture.onpointermove = (event) => { hovered = event.pointerType === "mouse" ? nearest(event) : null; draw(); };
   picture.onpointerleave = () => { hovered = null; draw(); };
-  picture.onclick = (event) => change({ point: nearest(event) ?? state.point });
+  picture.onclick = (event) => choose(nearest(event) ?? state.point);
   picture.onkeydown = (event) => {
     const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
     if (!by) return;
     event.preventDefault();
-    change({ point: (state.point + by + count) % count });
+    choose(((state.point - 1 + by + count) % count) + 1);
   };
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   const begin = (given) => { Object.assign(state, given); draw(); };
-  addEventListener("hashchange", () => begin(address.read()));
+  addEventListener("hashchange", () => { clock.run(false); begin(address.read()); });
   begin(address.read());
 }

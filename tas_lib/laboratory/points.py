@@ -13,7 +13,7 @@ from tas_lib.laboratory.block import block, canvas, film_controls, script
 from tas_lib.laboratory.cut import around, cut
 from tas_lib.mesh import centreline
 from tas_lib.recording import validate
-from tas_lib.speckle import Window, mean_absolute_error
+from tas_lib.speckle import Window, best_shift, mean_absolute_error
 
 SCRIPT = script("parts", "charts", "points")
 MARGIN = 9e-3  # of the pictures around the centreline [m]
@@ -23,8 +23,9 @@ def points(films: dict[str, xr.Dataset], window: Window = Window()) -> HTML:
     """The centreline's points in films of one mesh and the same frames, each with `correlation`.
 
     films: title -> recording, the real clip first; `es_frame` of it is the reference. The page
-    shows a point's window in every film at end-systole and in the frame chosen, its correlations
-    over time, and their mean absolute error against the first film's.
+    shows a point's window in every film at end-systole, in the frame chosen, and there the window
+    that correlates best; its correlations over time, and their mean absolute error against the
+    first film's.
     """
     films = {title: validate(ds, title) for title, ds in films.items()}
     first = next(iter(films.values()))
@@ -35,8 +36,13 @@ def points(films: dict[str, xr.Dataset], window: Window = Window()) -> HTML:
     errors = [
         middle(mean_absolute_error(ds.correlation, first.correlation, es)) for ds in films.values()
     ]
+    lines = [middle(ds.mesh).expand_dims("radial", 2) for ds in films.values()]
+    matches = [
+        best_shift(ds[["bmode"]].assign(mesh=mesh), window)
+        for ds, mesh in zip(films.values(), lines, strict=True)
+    ]
     data = {
-        "defaults": {"point": line.shape[1] // 4, "frame": 0, "film": "0"},
+        "defaults": {"point": line.shape[1] // 4 + 1, "frame": 0, "film": "0"},
         "times": np.rint(1e3 * first.time.values).astype(int).tolist(),
         "es": es,
         "columns": parts[0].columns,
@@ -49,8 +55,11 @@ def points(films: dict[str, xr.Dataset], window: Window = Window()) -> HTML:
                 "image": part.image,
                 "curves": curve.transpose(..., "time").values.round(3).tolist(),
                 "errors": error.values.round(3).tolist(),
+                "matches": match.tolist(),
             }
-            for title, part, curve, error in zip(films, parts, curves, errors, strict=True)
+            for title, part, curve, error, match in zip(
+                films, parts, curves, errors, matches, strict=True
+            )
         ],
     }
     html = _html(list(films), parts[0].size, len(frames), line.shape[1], 1e3 * window.size)
@@ -73,7 +82,7 @@ def _html(titles: list[str], size: tuple[int, int], frames: int, count: int, win
             for title in titles
         )
         + "</tr>"
-        for row, name in enumerate(("end-systole", "this frame"))
+        for row, name in enumerate(("end-systole", "this frame", "best match"))
     )
     rows += "".join(
         f'<tr><th scope="row">{name}</th>' + f"<td data-{key}></td>" * len(titles) + "</tr>"
@@ -81,10 +90,12 @@ def _html(titles: list[str], size: tuple[int, int], frames: int, count: int, win
     )
     return (
         f"{film_controls(frames, choice)}"
-        f"<label>point, from the left base over the apex to the right base <output></output>"
+        f"<label>point, from the left base over the apex to the right base "
+        f'<span aria-hidden="true"></span>'
         f'<input type="range" data-point min="1" max="{count}"></label>'
         f'<p class="lab-status" data-status></p>'
         f'<div class="lab-views">{picture}{chart}</div>'
-        f'<table><thead><tr><th scope="col">{window:.1f} mm window</th>{heads}</tr></thead>'
+        f'<table class="lab-table"><thead><tr><th scope="col">{window:.1f} mm window</th>'
+        f"{heads}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
