@@ -56,9 +56,11 @@ _count = itertools.count()
 
 
 def script(*names: str) -> str:
-    """Scripts of this folder, one after the other."""
+    """Scripts of this folder, one after the other, without their lines of comment."""
     folder = files(__package__)
-    return "\n".join(folder.joinpath(f"{name}.js").read_text("utf-8") for name in names)
+    texts = [folder.joinpath(f"{name}.js").read_text("utf-8") for name in names]
+    lines = "\n".join(texts).splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
 
 
 def block(label: str, html: str, data: dict, code: str, entry: str) -> HTML:
