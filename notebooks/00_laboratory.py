@@ -113,7 +113,7 @@ laboratory(clip, presets, acq, seed)
 # | displacement | of the chosen point: true, and by matching each frame with the one before |
 # | envelope | its histogram beyond 60 mm, unsmoothed, beside Rayleigh's density |
 #
-# One window holds some tens of speckle grains, so what is measured at a point scatters about the theory, by some 0.1; a
+# One window holds some tens of speckle grains, so what is measured at a point scatters about the theory, by some 0.05 to 0.1; a
 # larger window scatters less. Theory and Rayleigh's law are for many scatterers in each resolution cell. Lower the
 # density, and what is measured rises above the theory, while the ratio of mean and SD falls below Rayleigh's. Near the
 # probe cells are smallest: there scatterers are too few even at the density set first, and the second question sets

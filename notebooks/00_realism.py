@@ -43,8 +43,8 @@ operator = SectorOperator(CLINICAL, progress=False)
 #
 # Grey levels, grain and correlation ({ref}`as on the page before <sec-patients>`) of the real clip, whose wall was drawn by hand ({doc}`/book/data`), and of a cohort. Of
 # {glue:text}`surveyed` patients drawn as those of HUNT are, one recording each, the three views in turn, was made and measured in an archived run of
-# `tas realism` ({glue:text}`survey_made:s`); {glue:text}`live:s` made again for this page, and its numbers
-# differ by at most {glue:text}`live_off:.2g` %. A quantity counts as *inside* where the clip
+# `tas realism` ({glue:text}`survey_made:s`); {glue:text}`live:s` made again for this page, with numbers
+# that differ by at most {glue:text}`live_off:.2g` %. A quantity counts as *inside* where the clip
 # lies between the cohort's 5 % and 95 %. Settings of the scanner were drawn with this clip in mind, so grey levels
 # inside are no surprise. No number sets decorrelation itself: it comes from motion and the slice. But haze, noise,
 # reverberation and the filter, whose ranges were chosen with the clip in mind too, move it, as the table there shows.

@@ -377,7 +377,7 @@ themed(draw, "One frame with the walls drawn by two observers, and the truth", k
 
 # %% [markdown]
 # Two drawings of one frame are {glue:text}`apart:.1f` mm apart, mean over both walls. Carried along by the true motion, as by a
-# tracker without error, they give peak GLS that differ by {glue:text}`differ:.2f` points on average ({glue:text}`pairs` pairs on the
+# tracker without error, they give peak GLS that differ by {glue:text}`differ:.2f` % strain on average ({glue:text}`pairs` pairs on the
 # six films); followed by open speckle tracking, {glue:text}`tracked_pairs` of these pairs differ by {glue:text}`tracked_differ:.2f`.
 # The paper's experts differ by 1.78 on the same loops, errors of tracking and a bias between them of 0.78 included. By the
 # spread of their differences, SD 2.15, the sizes of our observers' errors were set: on {glue:text}`agreed` recordings of

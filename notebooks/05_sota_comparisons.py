@@ -273,7 +273,7 @@ film_player(
 #
 # ## What they cost
 #
-# Milliseconds a frame of 256 × 256 pixels, in films of {glue:text}`frames` frames, on {glue:text}`device:s`; the paper's are of a GPU, an A40, so that only ratios compare. As
+# Milliseconds a frame of 256 × 256 pixels, in films of {glue:text}`frames` frames, on {glue:text}`device:s`; the paper's are of a GPU, an A40, so no verdict is drawn from them. As
 # published, TAS-Net takes {glue:text}`slower:s` (the paper's: {glue:text}`slower_paper:s`).
 
 # %% tags=["hide-input"]

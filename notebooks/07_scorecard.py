@@ -174,10 +174,9 @@ def compared(*cohorts):
 
 
 def first_in(column):
-    """TAS-Net less the trained network nearest to it."""
+    """TAS-Net less each of the other trained networks."""
     frame = people(compared(), column)
-    apart = [less(frame, TASNET, name) for name in frame if "/" in name and name != TASNET]
-    return max(apart, key=lambda one: one.high)
+    return [less(frame, TASNET, name) for name in frame if "/" in name and name != TASNET]
 
 
 def over(other):
@@ -196,22 +195,22 @@ def share_of(column, *cohorts):
 GOALS = {  # unit, limit, how it is measured
     f"MTE, {NAMED}: less the nearest trained network's": ("mm", 0, lambda: first_in("mte")),
     f"GLS error, {NAMED}: likewise": (STRAIN, 0, lambda: first_in("gls_error")),
-    "MTE, HUNT-A: over speckle tracking's": ("ratio", 0.8, lambda: over(REFERENCE)),
-    "MTE, HUNT-A: over MyoTracker's": ("ratio", 0.9, lambda: over("tas/myotracker")),
-    "GLS error, HUNT-A": (STRAIN, 1.5, lambda: share_of("gls_error", "hunt-a")),
+    "MTE, HUNT-A: over speckle tracking's": ("ratio", 0.8, lambda: [over(REFERENCE)]),
+    "MTE, HUNT-A: over MyoTracker's": ("ratio", 0.9, lambda: [over("tas/myotracker")]),
+    "GLS error, HUNT-A": (STRAIN, 1.5, lambda: [share_of("gls_error", "hunt-a")]),
     "|GLS difference| between observers, HUNT-A: over speckle tracking's": (
         "ratio",
         0.8,
-        between_observers,
+        lambda: [between_observers()],
     ),
-    f"folded films, {NAMED}": (FOLDED, 18, lambda: share_of("folded")),
+    f"folded films, {NAMED}": (FOLDED, 18, lambda: [share_of("folded")]),
 }
 SAID = {REPRODUCED: "reached", DIRECTION: "in value only", NOT_REPRODUCED: "missed"}
 goals = {}
 for goal, (unit, limit, measure) in GOALS.items():
     found = measure()
-    verdict = SAID[of_claim([Quantity(goal, found, limit)])]
-    ours = written(found._asdict(), unit)
+    verdict = SAID[of_claim([Quantity(goal, one, limit) for one in found])]
+    ours = written(max(found, key=lambda one: one.value)._asdict(), unit)
     goals[goal] = {"ours": ours, "goal: below": f"{limit:g}", "unit": unit, "": verdict}
 table(goals)
 

@@ -35,8 +35,8 @@ SAME_ORDER = 2.0  # ratio of differences that is "of the same order", at most
 GROWTH = 1.1  # ratio of motion errors, later networks to the first, of a stable refinement
 FAR_MORE = 2.0  # times as many folded films
 SECONDS = 5.0  # "a few", for a film of 64 frames
-DISEASES = 0.6  # points of GLS error between diseases
-NAMED = "SSHF, HUNT and HUNT-A"
+DISEASES = 0.6  # of GLS error between diseases [% strain]
+NAMED = "SSHF, HUNT and HUNT-A"  # COHORTS, in words
 LEAST = 3  # patients of a disease, to count
 MAE = "error of correlation (MAE), virtual templates"
 STRAIN, FOLDED = "% strain", "% of films"  # units
@@ -227,8 +227,8 @@ def c16(e: Evidence) -> Findings:
     ):
         error = absolute(e.pairs(DESIGNS[reference], TASNET))
         spread = absolute(e.pairs(DESIGNS[between], REFERENCE))
-        apart = between.replace("agreement", "observers").replace("test-retest", "visits")
-        what = f"|GLS of TAS-Net less reference| over |reference's difference| between {apart}"
+        pairs = between.replace("agreement", "observers").replace("test-retest", "visits")
+        what = f"|GLS of TAS-Net less reference| over |reference's difference| between {pairs}"
         found.append(Quantity(what, ratio(error, spread), PAR, "ratio"))
     return found
 

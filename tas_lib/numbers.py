@@ -9,6 +9,7 @@ from tas_lib import paper
 from tas_lib.bland_altman import Estimate, by_patient
 from tas_lib.claims import REFERENCE, STEPS, TASNET, best_s1
 from tas_lib.evidence import DESIGNS, Evidence, estimate, exact, people
+from tas_lib.trackers.registry import LEARNT
 
 COLUMNS = {"MTE": "mte", "GLS MAE": "gls_error", "folds": "folded"}
 SPREADS = {"GLS MAE": "absolute", "bias": "bias", "SD": "sd"}
@@ -26,7 +27,6 @@ BASELINES = {  # table -> row beside which others are seen, at the same place; o
     "Figure 4": "R vs R",
     "IV-C": "TAS-Net",
 }
-LEARNT = {"TAS-1K": "own data", "Burman": "Burman's data", "Real": "real data"}
 NO_REAL_DATA = "real data with EchoPac's labels are not public"
 
 
@@ -59,9 +59,9 @@ def beside(e: Evidence, table: str) -> pd.DataFrame:
 
 
 def called(row: str) -> str:
-    """A row of the paper's tables for readers: "TAS-Net | Burman" -> "TAS-Net, Burman's data"."""
+    """A row of the paper's tables for readers: "TAS-Net | Burman" -> "TAS-Net (Burman's data)"."""
     network, _, data = row.partition(" | ")
-    return f"{network}, {LEARNT[data]}" if data else row
+    return network + (LEARNT.get(data.lower(), " (own data)") if data else "")
 
 
 def title(row: str) -> str:

@@ -7,7 +7,7 @@ b across it, of the endocardium at end-diastole, become
 
     (1 + eps g(t)) a,  (1 + kappa g(t)) b,   wall thickness / ((1 + eps g)(1 + SHARE kappa g)),
 
-with g the contraction of `heart.Cycle`, stretched to the template's end-systole and beat: all of
+with g the contraction of `cycle.Cycle`, stretched to the template's end-systole and beat: all of
 the wall shortens by as much, at once, and keeps its volume. What differs are eps and kappa.
 """
 

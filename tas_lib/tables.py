@@ -6,7 +6,7 @@ import numpy as np
 
 from tas_lib.errors import InputError
 
-ANGLES = np.arange(6) * np.pi / 3  # of the walls
+ANGLES = np.arange(6) * np.pi / 3  # of the walls [rad]
 Table = Any  # given as one number or (3 levels, 6 walls), kept as the latter
 
 

@@ -93,17 +93,26 @@ def test_notebook_takes_a_profile_and_says_what_made_it(path):
     assert re.search(rf"provenance\([^)]*{path.stem}", text)
 
 
-def test_parameters_that_ran_are_shown_with_the_imports():
-    def cell(text, *tags):
-        return {"cell_type": "code", "source": [text], "metadata": {"tags": list(tags)}}
+DEFAULTS, RAN = ("seed = 0", "parameters"), ("seed = 7", "injected-parameters")
+IMPORTS = "import json", "hide-input"
+HIDDEN = "import json", "remove-cell"
 
-    cells = [cell("seed = 0", "parameters"), cell("seed = 7", "injected-parameters")]
-    cells += [cell("import json", "hide-input"), cell("json", "hide-input")]
-    source = [json.dumps({"cells": cells})]
+
+@pytest.mark.parametrize(
+    "cells, shown",
+    [
+        ((DEFAULTS, RAN, IMPORTS), [("seed = 7\n\nimport json", "hide-input")]),
+        ((DEFAULTS, RAN, HIDDEN), [("seed = 7", "hide-input"), HIDDEN]),
+        ((DEFAULTS, IMPORTS), [DEFAULTS, IMPORTS]),
+    ],
+    ids=["with imports", "alone", "defaults"],
+)
+def test_parameters_that_ran_are_shown_once(cells, shown):
+    notebook = {"cells": [{"source": [text], "metadata": {"tags": [tag]}} for text, tag in cells]}
+    source = [json.dumps(notebook)]
     companion.fold_parameters(None, "notebooks/a", source)
-    shown = json.loads(source[0])["cells"]
-    assert ["".join(one["source"]) for one in shown] == ["seed = 7\n\nimport json", "json"]
-    assert all(one["metadata"]["tags"] == ["hide-input"] for one in shown)
+    found = json.loads(source[0])["cells"]
+    assert [("".join(one["source"]), *one["metadata"]["tags"]) for one in found] == shown
 
 
 def profiles() -> dict[str, dict]:

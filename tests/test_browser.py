@@ -291,6 +291,42 @@ def test_a_game_is_kept_and_goes_on_with_what_is_left(show, match):
     assert f"round 1 of {ROUNDS}" in page.inner_text("[data-status]")
 
 
+@pytest.mark.parametrize(
+    "kept", ["no JSON {", '{"game": "another", "answers": [[[1, 1]]]}', "null"]
+)
+def test_a_game_begins_anew_where_another_one_is_kept(show, match, kept):
+    page = show(match, reduced_motion="reduce")
+    page.evaluate("kept => sessionStorage.setItem('tracker', kept)", kept)
+    page.reload()
+    page.click("[data-picture]")
+    for _ in ASKED:
+        page.click("[data-place]")
+    assert not page.locator("[data-forward]").is_disabled() and float(score(page)[0][1]) > 0
+
+
+def test_a_game_goes_on_where_the_browser_keeps_nothing(show, match):
+    page = show(match, reduced_motion="reduce")
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
+    page.click("[data-picture]")
+    for _ in ASKED:
+        page.click("[data-place]")
+    page.click("text=Next round")
+    assert f"round 2 of {ROUNDS}" in page.inner_text("[data-status]")
+
+
+def test_nothing_is_placed_before_its_frame_was_seen(show, match):
+    page = show(match, reduced_motion="reduce")
+    page.focus("[data-picture]")
+    page.keyboard.press("ArrowRight")  # goes to where the reader is asked, and no further
+    question = page.inner_text("[data-status]")
+    assert f"(1 of {len(ASKED)})" in question
+    page.click("text=Start again")
+    page.dblclick("[data-picture]")
+    assert page.inner_text("[data-status]") == question
+    page.dblclick("[data-picture]")
+    assert f"(2 of {len(ASKED)})" in page.inner_text("[data-status]")
+
+
 def test_an_answer_can_be_corrected_and_given_after_stepping_back(show, match):
     page = show(match, reduced_motion="reduce")
     played = facts(page)["rounds"][0]

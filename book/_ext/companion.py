@@ -22,22 +22,23 @@ def show_address(app, config) -> None:
 
 
 def fold_parameters(app, docname: str, source: list[str]) -> None:
-    """Show the parameters that ran in the cell of imports, which follows, under its one bar.
-
-    papermill adds a cell with the profile's values after the cell of defaults.
+    """Show the parameters that ran, not their defaults: in the cell of imports, which follows, under
+    its one bar, or alone where that cell is not shown.
     """
     if not docname.startswith("notebooks/"):
         return
     notebook = json.loads(source[0])
     cells = notebook["cells"]
     tags = [set(cell["metadata"].get("tags", [])) for cell in cells]
-    for k in (k for k, tagged in enumerate(tags) if "injected-parameters" in tagged):
-        cells[k + 1]["source"] = [*cells[k]["source"], "\n\n", *cells[k + 1]["source"]]
-    notebook["cells"] = [
-        cell
-        for cell, tagged in zip(cells, tags, strict=True)
-        if not tagged & {"injected-parameters", "parameters"}
-    ]
+    ran = [k for k, tagged in enumerate(tags) if "injected-parameters" in tagged]
+    gone = {k for k, tagged in enumerate(tags) if ran and "parameters" in tagged}
+    for k in ran:
+        if "remove-cell" in tags[k + 1]:
+            cells[k]["metadata"]["tags"] = ["hide-input"]
+        else:
+            cells[k + 1]["source"] = [*cells[k]["source"], "\n\n", *cells[k + 1]["source"]]
+            gone.add(k)
+    notebook["cells"] = [cell for k, cell in enumerate(cells) if k not in gone]
     source[0] = json.dumps(notebook)
 
 

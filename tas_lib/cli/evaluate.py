@@ -80,7 +80,7 @@ def evaluate(
     typer.echo(f"{recordings} recordings of {patients} patients; intervals 95 %, by patient")
     wide = 2 + max(map(len, ["tracker", *mte]))
     typer.echo(
-        f"{'tracker':<{wide}}{'MTE (mm)':<22}{'|GLS error| (points)':<24}{'folds':>6}{'s':>6}"
+        f"{'tracker':<{wide}}{'MTE (mm)':<22}{'|GLS error| (% strain)':<24}{'folds':>6}{'s':>6}"
     )
     for name, rows in table.groupby("tracker", sort=False):
         cells = []

@@ -8,9 +8,8 @@ function game(root) {
   const SHAPES = ["□", "△"];
   const defaults = { round: 1 }, address = addressOf("tracker", defaults, { round: [1, rounds.length, 1] });
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const kept = `tracker ${rounds.map(({ truth }) => truth[0])}`; // another game's answers are not these
-  const memory = (() => { try { return sessionStorage; } catch { return null; } })(); // some browsers forbid it
-  let answers = JSON.parse(memory?.getItem(kept) ?? null) ?? rounds.map(() => []); // of each round, places
+  const game = JSON.stringify([asked, rounds.map(({ truth, pixel }) => [truth, pixel])]); // whose answers these are
+  let answers = remembered() ?? rounds.map(() => []); // of each round, places
   let number = 0, frame = 0, watched = 0, cross = [0, 0];
 
   const images = rounds.map(({ image }) => Object.assign(new Image(), { onload: draw, src: image }));
@@ -21,6 +20,18 @@ function game(root) {
   const over = () => complete(number);
   const last = () => asked[Math.min(said().length, asked.length - 1)]; // the frame that may be seen
   const open = () => rounds.map((_, i) => (number + 1 + i) % rounds.length).filter((round) => !complete(round));
+
+  // Answers of an earlier visit, if the browser keeps any and they are of this game.
+  function remembered() {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem("tracker"));
+      return kept.game === game ? kept.answers : null;
+    } catch { return null; }
+  }
+
+  function remember() {
+    try { sessionStorage.setItem("tracker", JSON.stringify({ game, answers })); } catch { /* forbidden or full */ }
+  }
 
   function begin(index) {
     number = index;
@@ -57,7 +68,7 @@ function game(root) {
     if (over()) return;
     if (watched < last()) return watch();
     said().push(cross);
-    memory?.setItem(kept, JSON.stringify(answers));
+    remember();
     if (!over()) return watch();
     draw();
     if (!forward.disabled) forward.focus();
@@ -143,7 +154,8 @@ function game(root) {
       return far;
     });
     total.hidden = open().length > 0;
-    total.textContent = `All ${rounds.length} rounds are played. Mean errors: you ${means[0]} mm, ${[...names, "staying"].map((name, i) => `${name} ${means[i + 1]} mm`).join(", ")}.`;
+    const text = `All ${rounds.length} rounds are played. Mean errors: you ${means[0]} mm, ${[...names, "staying"].map((name, i) => `${name} ${means[i + 1]} mm`).join(", ")}.`;
+    if (total.textContent !== text) total.textContent = text;
   }
 
   // ---- what is done
@@ -159,17 +171,19 @@ function game(root) {
     picture.focus({ preventScroll: true });
     picture.parentElement.scrollIntoView({ block: "nearest" });
   };
-  find("reset").onclick = () => { answers = rounds.map(() => []); memory?.removeItem(kept); begin(0); };
+  find("reset").onclick = () => { answers = rounds.map(() => []); remember(); begin(0); };
+  let aimed = false; // the click that may begin a double one has put the cross
   picture.onclick = (event) => {
+    if (event.detail < 2) aimed = watched >= last();
     const box = picture.getBoundingClientRect(), [width, height] = here().size;
     point([((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height]);
   };
-  picture.ondblclick = say;
+  picture.ondblclick = () => { if (aimed) say(); };
   picture.onkeydown = (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (event.key === "Enter") say();
-    if (way && !over()) cross = cross.map((v, i) => Math.max(0, Math.min(here().size[i], v + way[i] * (event.shiftKey ? 8 : 1))));
-    if (way || event.key === "Enter") { event.preventDefault(); draw(); }
+    if (way) point(cross.map((v, i) => Math.max(0, Math.min(here().size[i], v + way[i] * (event.shiftKey ? 8 : 1)))));
+    if (way || event.key === "Enter") event.preventDefault();
   };
   const given = () => (address.read() ?? defaults).round - 1;
   addEventListener("hashchange", () => { if (address.read() && given() !== number) begin(given()); });

@@ -105,6 +105,6 @@ function points(root) {
   };
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   const begin = (given) => { Object.assign(state, given); draw(); };
-  addEventListener("hashchange", () => { clock.run(false); begin(address.read()); });
+  addEventListener("hashchange", () => { if (address.read()) { clock.run(false); begin(address.read()); } });
   begin(address.read());
 }
