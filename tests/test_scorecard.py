@@ -254,7 +254,7 @@ def test_rows_of_the_papers_tables_are_titled_as_runs_are():
     assert title("TAS-Net | TAS-1K") == "tas/tasnet" and title("Reference") == "speckle"
     assert title("EchoTracker | Burman") == "burman/echotracker"
     assert title("EchoTracker | Real") == "real/echotracker"
-    assert called("TAS-Net | TAS-1K") == "TAS-Net, own data" and called("D0 S1") == "D0 S1"
+    assert called("TAS-Net | TAS-1K") == "TAS-Net (own data)" and called("D0 S1") == "D0 S1"
 
 
 def test_designs_are_those_of_table_four():

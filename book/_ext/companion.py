@@ -22,8 +22,8 @@ def show_address(app, config) -> None:
 
 
 def fold_parameters(app, docname: str, source: list[str]) -> None:
-    """Show the parameters that ran, not their defaults: in the cell of imports, which follows, under
-    its one bar, or alone where that cell is not shown.
+    """Show the parameters that ran, not their defaults: in the cell of imports, which follows,
+    under its one bar, or alone where that cell is not shown.
     """
     if not docname.startswith("notebooks/"):
         return
