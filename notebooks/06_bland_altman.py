@@ -200,7 +200,7 @@ glue("kept", 100 * kept.accepted[kept.segment != "global"].mean())
 #
 # ## Curves of strain (Figure 5)
 #
-# A virtual patient with an infarct, filmed and followed while this page was built, from the true wall at end-systole.
+# A virtual patient with an infarct, filmed and followed while this page was built, from the true wall at end-systole (EchoTracker: in the first frame).
 
 # %% tags=["remove-cell"]
 infarcts = evidence.rows("comparison_infarcts")

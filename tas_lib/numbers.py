@@ -94,8 +94,10 @@ def _table1(e: Evidence, number: pd.Series) -> Estimate | str:
 
 
 def _table2(e: Evidence, number: pd.Series) -> Estimate | str:
-    network = STEPS.get(number.row, "myotracker")
-    return _mean(people(e.ablation(), COLUMNS[number.metric]), network)
+    if number.row in STEPS:
+        return _mean(people(e.ablation(), COLUMNS[number.metric]), STEPS[number.row])
+    rows = e.comparison(number["where"].lower())  # MyoTracker is no step of the ablation
+    return _mean(people(rows, COLUMNS[number.metric]), f"tas/{_name(number.row)}")
 
 
 def _table3(e: Evidence, number: pd.Series) -> Estimate | str:
