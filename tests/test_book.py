@@ -102,13 +102,18 @@ HIDDEN = "import json", "remove-cell"
     "cells, shown",
     [
         ((DEFAULTS, RAN, IMPORTS), [("seed = 7\n\nimport json", "hide-input")]),
-        ((DEFAULTS, RAN, HIDDEN), [("seed = 7", "hide-input"), HIDDEN]),
+        ((DEFAULTS, RAN, HIDDEN, IMPORTS), [HIDDEN, ("seed = 7\n\nimport json", "hide-input")]),
         ((DEFAULTS, IMPORTS), [DEFAULTS, IMPORTS]),
     ],
-    ids=["with imports", "alone", "defaults"],
+    ids=["with imports", "with what is shown", "defaults"],
 )
 def test_parameters_that_ran_are_shown_once(cells, shown):
-    notebook = {"cells": [{"source": [text], "metadata": {"tags": [tag]}} for text, tag in cells]}
+    notebook = {
+        "cells": [
+            {"cell_type": "code", "source": [text], "metadata": {"tags": [tag]}}
+            for text, tag in cells
+        ]
+    }
     source = [json.dumps(notebook)]
     companion.fold_parameters(None, "notebooks/a", source)
     found = json.loads(source[0])["cells"]

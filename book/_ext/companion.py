@@ -31,14 +31,14 @@ def fold_parameters(app, docname: str, source: list[str]) -> None:
     cells = notebook["cells"]
     tags = [set(cell["metadata"].get("tags", [])) for cell in cells]
     ran = [k for k, tagged in enumerate(tags) if "injected-parameters" in tagged]
-    gone = {k for k, tagged in enumerate(tags) if ran and "parameters" in tagged}
+    gone = {k for k in range(len(cells)) if tags[k] & {"parameters", "injected-parameters"}}
     for k in ran:
-        if "remove-cell" in tags[k + 1]:
-            cells[k]["metadata"]["tags"] = ["hide-input"]
-        else:
-            cells[k + 1]["source"] = [*cells[k]["source"], "\n\n", *cells[k + 1]["source"]]
-            gone.add(k)
-    notebook["cells"] = [cell for k, cell in enumerate(cells) if k not in gone]
+        for cell, tagged in zip(cells[k + 1 :], tags[k + 1 :], strict=True):
+            if cell["cell_type"] == "code" and "remove-cell" not in tagged:
+                cell["source"] = [*cells[k]["source"], "\n\n", *cell["source"]]
+                break
+    if ran:
+        notebook["cells"] = [cell for k, cell in enumerate(cells) if k not in gone]
     source[0] = json.dumps(notebook)
 
 
