@@ -76,3 +76,8 @@ def show(visit, tmp_path):
         return visit(f"{path.as_uri()}#{part}", **options)
 
     return go
+
+
+def look(page, name):
+    """What a canvas shows."""
+    return page.locator(f"[data-{name}]").first.evaluate("canvas => canvas.toDataURL()")
