@@ -18,18 +18,13 @@
 #
 # The paper's films come from SIMUS {cite:p}`garcia2022`, frame by frame, at a price that nobody pays
 # twice. Ours come from an operator that imitates SIMUS. This page measures how far it is
-# from the model that it imitates, and where it can't be trusted; {ref}`the next one <sec-speed>` what it
-# costs. All numbers and verdicts below were computed when the page was built.
+# from the model that it imitates; the next ones {ref}`where it can't be trusted <sec-limits>` and
+# {ref}`what it costs <sec-speed>`. All numbers and verdicts below were computed when the page was built.
 
 # %% tags=["parameters"]
 profile = "laptop"
 seeds = [0, 1, 2]
 checked = 10_000  # random scatterers in each comparison with the exact model
-frame_scatterers = 200_000  # in a picture of the phantom
-tolerances = [4, 2, 1, 0.5]  # factors on those of the zones
-depth_steps = [4, 2, 1]  # factors on that of the calibration
-phantom_sector = 75  # [degrees], of the other acquisitions
-phantom_range = [10, 150]  # [mm]
 
 # %% tags=["hide-input"]
 import dataclasses
@@ -39,9 +34,18 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter
 
-from tas_lib.bench import exact_image, relative_error, scatterers
+from tas_lib.accuracy import (
+    FAR,
+    GOALS,
+    exact_image,
+    exact_images,
+    percent,
+    place,
+    relative_error,
+    scatterers,
+)
 from tas_lib.book import glue, provenance, table, themed
-from tas_lib.parallel import in_order, one_thread
+from tas_lib.figures import show_power
 from tas_lib.simulator import (
     PROBES,
     Acquisition,
@@ -50,53 +54,11 @@ from tas_lib.simulator import (
     SectorOperator,
     simulate_reference,
 )
-from tas_lib.simulator.calibration import Settings
-from tas_lib.simulator.display import ScanConverter
 
 acq = Acquisition()
 operator = SectorOperator(acq, progress=False)
 mm, degrees = 1e3 * acq.depth, np.degrees(acq.angle)
-far = acq.depth >= 20e-3
-LIMITS = {"near": 3.0, "far": 1.0}  # goals [%]: 10 to 20 mm, and beyond
-
-
-# %% tags=["remove-cell"]
-# Calibrations and exact images, side by side; calibrations stay in the user's cache.
-near, deep = (1e-3 * end for end in phantom_range)
-sector = np.radians(phantom_sector)
-n_lines = 1 + round(sector / acq.angle_step)
-focused = dataclasses.replace(acq, sector=sector, n_lines=n_lines, r_min=near, r_max=deep)
-others = {
-    "focused": focused,
-    "7 diverging": dataclasses.replace(  # their virtual sources are wider than the array
-        focused, transmit=Diverging(), n_lines=round(1.15 * n_lines)
-    ),
-    "0.5 dB/cm/MHz": dataclasses.replace(focused, attenuation=0.5),
-}
-default = Settings()
-variants = {
-    ("tolerance", factor): dataclasses.replace(
-        default,
-        zones=tuple(
-            dataclasses.replace(zone, tolerance=factor * zone.tolerance) for zone in default.zones
-        ),
-    )
-    for factor in tolerances
-}
-variants |= {
-    ("depth step", factor): dataclasses.replace(default, depth_step=factor * default.depth_step)
-    for factor in depth_steps
-}
-wanted = {name: (other, None) for name, other in others.items()}
-wanted |= {name: (acq, settings) for name, settings in variants.items()}
-
-
-def operator_of(arguments):
-    with one_thread():
-        return SectorOperator(*arguments, progress=False)
-
-
-operators = dict(zip(wanted, in_order(operator_of, wanted.values()), strict=True))
+far = acq.depth >= FAR
 
 # %% [markdown]
 # ## What is computed
@@ -162,12 +124,6 @@ block = scatterers(
     dataclasses.replace(acq, sector=np.radians(30), r_min=55e-3, r_max=85e-3), checked, seeds[0]
 )
 point, cyst, radius = (70e-3, np.radians(-4)), (70e-3, np.radians(5)), 6e-3
-
-
-def place(r, angle):
-    return r * np.sin(angle), r * np.cos(angle)
-
-
 x, z, rc = block
 rc = np.where(np.hypot(x - place(*cyst)[0], z - place(*cyst)[1]) < radius, 0, rc)
 density = checked / (np.radians(30) / 2 * (85e-3**2 - 55e-3**2))
@@ -184,23 +140,11 @@ hard = {angle: place(1e-3 * hard_ranges, np.radians(angle)) for angle in hard_an
 wanted = {seed: (acq, *scatterers(acq, checked, seed)) for seed in seeds}
 wanted |= {"beside": (acq, *beside)}
 wanted |= {("points", a): (acq, *at, np.ones(len(hard_ranges))) for a, at in hard.items()}
-wanted |= {name: (other, *scatterers(other, checked)) for name, other in others.items()}
-
-
-def exact_of(arguments):
-    with one_thread():
-        return exact_image(*arguments)
-
-
-exact = dict(zip(wanted, in_order(exact_of, wanted.values()), strict=True))
-fast = {name: operators.get(name, operator)(*points) for name, (_, *points) in wanted.items()}
+exact = exact_images(wanted)
+fast = {name: operator(*points) for name, (_, *points) in wanted.items()}
 
 
 # %% tags=["remove-cell"]
-def percent(fast, exact, rows):
-    return 100 * relative_error(fast[rows], exact[rows])
-
-
 errors = pd.DataFrame(
     {
         seed: {"near": percent(fast[seed], exact[seed], ~far)}
@@ -208,7 +152,7 @@ errors = pd.DataFrame(
         for seed in seeds
     }
 ).T
-for zone, limit in LIMITS.items():
+for zone, limit in GOALS.items():
     glue(f"error_{zone}", errors[zone].loc[seeds[0]])
     glue(f"error_{zone}_worst", errors[zone].max())
     glue(f"limit_{zone}", limit)
@@ -217,25 +161,7 @@ glue("checked", checked)
 glue("draws", len(seeds))
 
 
-def screen(acq, pixel=0.4e-3):
-    """Scan converter of an acquisition, and the edges of its picture [mm]."""
-    half = acq.r_max * np.sin(acq.sector / 2)
-    x = np.arange(-half, half, pixel)
-    z = np.arange(acq.r_min * np.cos(acq.sector / 2), acq.r_max, pixel)
-    convert = ScanConverter(acq, z, x)
-    return convert, (1e3 * x[0], 1e3 * x[-1], 1e3 * z[-1], 1e3 * z[0])
-
-
-def show(ax, screen, power, **options):
-    """A polar map of power (depth, line) in dB, in millimetres."""
-    convert, edges = screen
-    seen = convert(np.ones_like(power)) > 0.99
-    level = 10 * np.log10(np.where(seen, convert(power), np.nan) + 1e-30)
-    ax.spines[:].set_visible(False)
-    return ax.imshow(level, extent=edges, **options)
-
-
-def flat(operator, iq):
+def flat(iq):
     """Power, uniform tissue being shown at the same level everywhere."""
     return np.abs(iq / operator.sensitivity) ** 2
 
@@ -250,15 +176,15 @@ def flat(operator, iq):
 def draw():
     figure, axes = plt.subplot_mosaic("ab;cc", figsize=(6.5, 6.6), height_ratios=(1, 1.35))
     axes = list(axes.values())
-    view, seed = screen(acq), seeds[0]
-    white = 10 * np.log10(np.quantile(flat(operator, exact[seed]), 0.998))
+    seed = seeds[0]
+    white = 10 * np.log10(np.quantile(flat(exact[seed]), 0.998))
     grey = {"cmap": "gray", "vmin": white - 50, "vmax": white}
-    show(axes[0], view, flat(operator, exact[seed]), **grey)
-    show(axes[1], view, flat(operator, fast[seed]), **grey)
+    show_power(axes[0], acq, flat(exact[seed]), **grey)
+    show_power(axes[1], acq, flat(fast[seed]), **grey)
     difference, local = (
         uniform_filter(np.abs(a) ** 2, (15, 5)) for a in (fast[seed] - exact[seed], exact[seed])
     )
-    image = show(axes[2], view, difference / local, cmap="viridis", vmin=-60, vmax=-30)
+    image = show_power(axes[2], acq, difference / local, cmap="viridis", vmin=-60, vmax=-30)
     bar = {"label": "error (dB)", "ticks": [-60, -50, -40, -30]}
     figure.colorbar(image, ax=axes[2], extend="both", shrink=0.8, aspect=14, **bar)
     for ax, title in zip(axes, ("exact", "fast", "difference"), strict=True):
@@ -282,8 +208,8 @@ def draw():
     for seed in seeds:
         curve = [percent(fast[seed], exact[seed], rows) for rows in slices]
         ax.plot(1e3 * (edges[1:] + edges[:-1]) / 2, curve, lw=1.2, marker=".", ms=3)
-    goal = [LIMITS["near"], LIMITS["near"], LIMITS["far"], LIMITS["far"]]
-    ax.plot([10, 20, 20, 150], goal, "--", color="gray", lw=1)
+    goal = [GOALS["near"], GOALS["near"], GOALS["far"], GOALS["far"]]
+    ax.plot([10, 1e3 * FAR, 1e3 * FAR, 150], goal, "--", color="gray", lw=1)
     ax.set(xlabel="depth (mm)", ylabel="relative error (%)", ylim=(0, None), xlim=(5, 150))
     ax.grid(alpha=0.5)
     return figure
@@ -310,14 +236,14 @@ for r in hard_ranges:
     here = np.abs(mm - r) < 5
     pairs = {f"{a:.0f}°": (fast["points", a], exact["points", a]) for a in hard_angles}
     rows[f"{r:.0f} mm"] = {name: percent(*pair, here) for name, pair in pairs.items()}
-    zone = "far" if r >= 20 else "near"
+    zone = "far" if 1e-3 * r >= FAR else "near"
     worst[zone] = max(worst[zone], *rows[f"{r:.0f} mm"].values())
 table(rows, "{:.2f} %")
 
 # %% tags=["remove-cell"]
 for zone in worst:
     glue(f"point_{zone}", worst[zone])
-    glue(f"point_verdict_{zone}", "within" if worst[zone] <= LIMITS[zone] else "beyond")
+    glue(f"point_verdict_{zone}", "within" if worst[zone] <= GOALS[zone] else "beyond")
 
 
 def level(iq):
@@ -350,11 +276,10 @@ glue("hole_fast", 10 * np.log10(np.mean(10 ** (levels["fast"][hole] / 10))))
 def draw():
     figure = plt.figure(figsize=(6.5, 5.6))
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
-    view = screen(acq, 0.15e-3)
     for ax, name, images in zip(upper.subplots(1, 2), levels, (exact, fast), strict=True):
         power = np.abs(images["beside"]) ** 2
         top = 10 * np.log10((np.abs(exact["beside"]) ** 2).max())
-        show(ax, view, power, cmap="gray", vmin=top - 60, vmax=top)
+        show_power(ax, acq, power, 0.15e-3, cmap="gray", vmin=top - 60, vmax=top)
         ax.set(title=name, xlim=(-16, 16), ylim=(84, 56), xticks=[-10, 0, 10], yticks=[60, 70, 80])
     ax = lower.subplots()
     for (name, values), style in zip(levels.items(), ("-", "--"), strict=True):
@@ -375,177 +300,6 @@ themed(
 # Around both, wherever the exact level is above -50 dB, the fast one differs by at most {glue:text}`apart:.2f` dB (our goal of
 # 2 dB is {glue:text}`apart_verdict:s`). Inside the cyst the mean level is {glue:text}`hole_exact:.1f` dB by the exact
 # model and {glue:text}`hole_fast:.1f` dB by the operator.
-#
-# ## Why these settings?
-#
-# Two choices decide how good the operator is: at which relative error the series of each zone is cut
-# (its tolerance, hence $K$), and how fine the grid of depths is on which the point-spread function was
-# computed. Both were varied, all else left as it is.
-
-# %% tags=["hide-input"]
-seed = seeds[0]
-points = scatterers(acq, checked, seed)
-sweep = {}
-for name in variants:
-    trial = operators[name]
-    image = trial(*points)
-    length = [zone.stop - zone.start for zone in trial.zones]
-    sweep[name] = {
-        "mean K": np.average(trial.rank, weights=length),
-        "10-20 mm (%)": percent(image, exact[seed], ~far),
-        "beyond (%)": percent(image, exact[seed], far),
-    }
-sweep = pd.DataFrame(sweep).T
-cuts, steps = sweep.loc["tolerance"].sort_index(), sweep.loc["depth step"].sort_index()
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: error against the mean number of terms K; numbers are factors on the tolerances, 1 being the setting in use (ring). Right: error against the step of the calibrated depths, in units of the one in use. Where a curve is flat, something else limits the error.", "name": "fig-settings"}}
-def draw():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 3.2), sharey=True)
-    for name, marker in (("10-20 mm (%)", "s"), ("beyond (%)", "o")):
-        label = {"s": "10 to 20 mm", "o": "beyond 20 mm"}[marker]
-        (line,) = left.plot(cuts["mean K"], cuts[name], marker=marker, ms=4, label=label)
-        right.plot(steps.index, steps[name], marker=marker, ms=4)
-        ring = {"ms": 11, "mfc": "none", "mec": line.get_color()}
-        left.plot(cuts["mean K"].get(1), cuts[name].get(1), "o", **ring)
-        right.plot(1, steps[name].get(1), "o", **ring)
-    for factor, entry in cuts.iterrows():
-        at = entry["mean K"], entry["10-20 mm (%)"]
-        left.annotate(f"×{factor:g}", at, (5, 6), textcoords="offset points", fontsize=9)
-    for limit in LIMITS.values():
-        left.axhline(limit, ls="--", lw=1, color="gray")
-        right.axhline(limit, ls="--", lw=1, color="gray")
-    left.set(xlabel="mean K", ylabel="relative error (%)", yscale="log")
-    right.set(xlabel="depth step (in use: 1)", xscale="log", xticks=list(steps.index))
-    right.set_xticks([], minor=True)
-    right.set_xticklabels([f"{step:g}" for step in steps.index])
-    ticks = [
-        t for t in (0.3, 0.5, 1, 2, 3, 5, 10, 20, 50) if left.get_ylim()[0] < t < left.get_ylim()[1]
-    ]
-    left.set_yticks(ticks, [f"{t:g}" for t in ticks])
-    left.set_yticks([], minor=True)
-    left.legend(fontsize=9)
-    return figure
-
-
-themed(draw, "Error against the number of terms and against the step of depths")
-
-# %% [markdown]
-# The zones, with the half width of their patches. The nearer, the more terms: wavefronts
-# curve over the aperture. Frames of coarser and finer tolerance are timed {ref}`on the next page <sec-speed>`.
-
-# %% tags=["hide-input"]
-table(
-    {
-        f"{mm[zone.start]:.0f} to {mm[zone.stop - 1]:.0f} mm": {
-            "K": zone.rank,
-            "patch, angle": f"± {plan.half_angle:.0f}°",
-            "patch, range": f"± {1e3 * default.half_range:.1f} mm",
-            "tolerance": f"{100 * plan.tolerance:.1f} %",
-        }
-        for zone, plan in zip(operator.zones, default.zones, strict=True)
-    },
-    {"K": "{:d}"},
-)
-
-# %% [markdown]
-# ## Other acquisitions
-#
-# A calibration is made for any linear phased array and any sequence of the two kinds, and kept.
-# One phantom, seen four ways. With attenuation, the gain over depth (TGC) is the inverse of the operator's own
-# `sensitivity`, by which all pictures but the third are divided.
-
-
-# %% tags=["remove-cell"]
-def phantom(acq, count):
-    """Speckle with two cysts, and bright points on three lines."""
-    x, z, rc = scatterers(acq, count, 5)
-    middle = (acq.r_min + acq.r_max) / 2
-    for r, angle in (
-        (0.85 * middle, -0.4 * acq.sector / 2),
-        (1.25 * middle, 0.45 * acq.sector / 2),
-    ):
-        at = place(r, angle)
-        rc = np.where(np.hypot(x - at[0], z - at[1]) < middle / 10, 0, rc)
-    r, angle = np.meshgrid(
-        np.linspace(acq.r_min, acq.r_max, 7)[1:-1], acq.sector / 2 * np.array([-0.75, 0, 0.75])
-    )
-    at = place(r.ravel(), angle.ravel())
-    return np.append(x, at[0]), np.append(z, at[1]), np.append(rc, np.full(r.size, 150.0))
-
-
-seen = {name: operators[name](*phantom(other, frame_scatterers)) for name, other in others.items()}
-rows = {}
-for name, other in others.items():
-    tool = operators[name]
-    images = [image[name] / tool.sensitivity for image in (fast, exact)]
-    away = other.depth >= 20e-3
-    rows[name] = {
-        **({} if away.all() else {"10-20 mm (%)": percent(*images, ~away)}),
-        "beyond 20 mm (%)": percent(*images, away),
-        "K, near to far": ", ".join(map(str, tool.rank)),
-    }
-different = rows
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "One phantom through four acquisitions (60 dB; axes in mm): focused lines; seven compounded diverging waves, whose lobes beside the points are their own; focused lines in attenuating tissue without gain over depth, and with it.", "name": "fig-acquisitions"}}
-def draw():
-    figure, axes = plt.subplots(2, 2, figsize=(6.5, 6), sharex=True, sharey=True)
-    lossy = "0.5 dB/cm/MHz"
-    plain = np.abs(seen[lossy]) ** 2
-    shown = {name: flat(operators[name], seen[name]) for name in ("focused", "7 diverging")}
-    shown |= {f"{lossy}, no TGC": plain, f"{lossy}, TGC": flat(operators[lossy], seen[lossy])}
-    for ax, (name, power) in zip(axes.flat, shown.items(), strict=True):
-        white = 10 * np.log10(np.quantile(power, 0.999))
-        view = screen(others[name.split(",")[0]])
-        show(ax, view, power, cmap="gray", vmin=white - 60, vmax=white)
-        ax.set_title(name)
-    return figure
-
-
-themed(draw, "Four B-mode pictures of a phantom with cysts and point targets", kind="webp", dpi=130)
-
-# %% [markdown]
-# Errors of a random field, as above but after the gain, so that the deep parts count as much as the bright ones:
-
-# %% tags=["hide-input"]
-table(
-    different,
-    {name: "{:.2f}" for row in different.values() for name in row if "%" in name},
-)
-
-# %% tags=["remove-cell"]
-glue("other_sector", phantom_sector)
-glue("other_near", phantom_range[0])
-glue("other_far", phantom_range[1])
-beyond = {name: row["beyond 20 mm (%)"] for name, row in different.items()}
-glue("diverging", beyond["7 diverging"])
-glue("diverging_verdict", "within" if beyond["7 diverging"] <= LIMITS["far"] else "beyond")
-glue("lossy", beyond["0.5 dB/cm/MHz"])
-glue("lossy_verdict", "within" if beyond["0.5 dB/cm/MHz"] <= LIMITS["far"] else "beyond")
-
-# %% [markdown]
-# The acquisitions compared here span {glue:text}`other_sector`° and {glue:text}`other_near` to {glue:text}`other_far` mm.
-# Over that range attenuation leaves {glue:text}`lossy:.2f` %, {glue:text}`lossy_verdict:s` the goal for the default
-# sequence; diverging waves {glue:text}`diverging:.2f` %, {glue:text}`diverging_verdict:s` it. The
-# point-spread function of compounded waves turns faster with angle than that of focused lines, and its side
-# lobes reach further: they take a finer calibration and more terms, which is more time a frame, and the wider the
-# sector and the range, the more they leave.
-#
-# ## What to distrust
-#
-# - **Nearer than {glue:text}`r_min:.0f` mm nothing is simulated.** Scatterers there are dropped and counted.
-# - **It is a model of a linear world.** One speed of sound, no multiple scattering, no harmonic imaging, no
-#   noise, no aberration by ribs and fat, no motion during a frame: it can be as far from a patient as SIMUS is.
-# - **Two dimensions and a weight.** One weight stands for the whole pulse, and directions in and across
-#   the plane don't mix.
-# - **A sector of many lines.** The operator wants a regular phased array without grating lobes, and lines
-#   as dense as its beams. A handful of lines or too coarse an array it refuses; curved arrays it doesn't know.
-# - **The error is measured where we looked**: random fields, single points, one cyst. It is relative to the local
-#   signal; far below a bright neighbour (under -50 dB) it may be all there is.
-
-# %% tags=["remove-cell"]
-glue("r_min", 1e3 * acq.r_min)
 
 # %% tags=["hide-input"]
 provenance(profile, seeds, "00_simulator")

@@ -35,7 +35,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pymust
 
-from tas_lib.bench import scatterers
+from tas_lib.accuracy import scatterers
 from tas_lib.book import glue, provenance, themed
 from tas_lib.simulator import Acquisition, SectorOperator, elevation, statistics
 

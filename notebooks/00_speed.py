@@ -17,7 +17,7 @@
 # *What a frame of the simulator costs, and where its time goes.*
 #
 # Everything here is timed on the machine that builds the page, which may do other work as well;
-# FastSIMUS alone may come from an archived run. How good the frames are is on {ref}`the page before <sec-simulator>`.
+# FastSIMUS alone may come from an archived run. How good the frames are is on {ref}`the first page <sec-simulator>`.
 
 # %% tags=["parameters"]
 profile = "laptop"

@@ -17,10 +17,10 @@
 # *Hearts whose motion is known because it was made, filmed as a clinic films: the stand-in for patients who can't be shared.*
 #
 # The paper judges trackers on patients of SSHF and HUNT, against experts, because nobody knows how
-# those hearts truly moved. Here cohorts of the same sizes are virtual. A heart is a left ventricle
+# those hearts truly moved. Here {ref}`cohorts <sec-cohorts>` of the same sizes are virtual. A heart is a left ventricle
 # of nearly incompressible muscle, whose 18 segments (three levels of six walls) shorten each by an
 # amount of its own, with its atria and right ventricle; it is cut by a slice of finite thickness ({ref}`sec-elevation`), so its speckle fades by itself where tissue crosses the slice; and
-# a scanner adds what scanners add. Nothing on this page is a real patient; {ref}`the next one <sec-realism>` compares them with a real clip.
+# a scanner adds what scanners add. Nothing on this page is a real patient; {ref}`another one <sec-realism>` compares them with a real clip.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -28,9 +28,6 @@ seed = 0
 film_frames = 47  # of each film; the mean of the paper's videos
 artefact_frames = 9  # for what artefacts do to correlation
 hearts = 25  # drawn of each pathology
-retest_patients = 8  # whose true strain is compared between two visits
-drawings = 8  # pairs, on every film, by two observers
-tracked = 1  # of these pairs, by speckle tracking as well
 
 # %% tags=["hide-input"]
 from itertools import product
@@ -39,27 +36,20 @@ from time import perf_counter
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from shapely import LineString, distance, points
 
 from tas_lib import effects
-from tas_lib.agreement import GLOBAL, pairs, strains
 from tas_lib.anatomy import LEVELS, VIEWS
-from tas_lib.archive import read
 from tas_lib.artefacts import Scanner
 from tas_lib.bench import peak_memory
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.clinic import image
-from tas_lib.cohorts import COHORTS, cases
-from tas_lib.figures import draw_mesh, show_frame
-from tas_lib.observers import accepted, carried, observer
+from tas_lib.cohorts import COHORTS
+from tas_lib.figures import show_frame
 from tas_lib.patients import PATHOLOGIES, measures, random_heart
 from tas_lib.player import film_player
 from tas_lib.realism import realism
 from tas_lib.recording import thin
 from tas_lib.simulator import CLINICAL, SectorOperator
-from tas_lib.strain import longitudinal_strain
-from tas_lib.trackers import registry
-from tas_lib.trackers.tracker import track
 from tas_lib.visits import placed
 
 operator = SectorOperator(CLINICAL, progress=False)
@@ -239,7 +229,7 @@ table(
 # Strain along the wall and EF are held at the values drawn; what follows from them, and from a wall that keeps its
 # volume, needs not agree. The published strain around the heart may be of another layer.
 #
-# Mixed in the shares of the three cohorts below, peak GLS is {glue:text}`mixed:.1f` ±
+# Mixed in the shares of the three {ref}`cohorts <sec-cohorts>`, peak GLS is {glue:text}`mixed:.1f` ±
 # {glue:text}`mixed_sd:.1f` %. The paper's patients have -17.8 ± 3.2 %; the shares of disease were chosen for that.
 #
 # ## What a scanner adds
@@ -292,106 +282,6 @@ table(rows)
 # the wall moves past it. The filter makes grains coarser and correlation higher. Compression darkens the picture
 # and changes correlation little. Sliders that are wrong by 1.5 dB (SD) can hardly be seen.
 #
-# ## The cohorts
-#
-# Sizes and visits are the paper's; shares of disease are ours.
-
-# %% tags=["hide-input"]
-table(
-    pd.DataFrame(
-        {
-            name.upper(): {
-                "patients": cohort.patients,
-                "visits": len(cohort.visits),
-                "views": len(cohort.views),
-                "recordings": cohort.patients * len(cohort.visits) * len(cohort.views),
-                "observers": cohort.observers,
-                **{f"{kind} (%)": f"{100 * cohort.mix.get(kind, 0):.0f}" for kind in PATHOLOGIES},
-            }
-            for name, cohort in ((name, COHORTS[name]) for name in EVALUATED)
-        }
-    )
-)
-
-# %% tags=["remove-cell"]
-retest = {}
-for name in ("sshf", "hunt"):
-    days = {}
-    for patient in range(1, retest_patients + 1):
-        for case in cases(name, patient, seed):
-            if case.pose.view == "A4C":  # the heart is the same in all views
-                days[patient, case.visit] = measures(case.heart)["gls"]
-    gls = pd.Series(days).unstack()
-    retest[name] = abs(gls.test - gls.retest).mean()
-    glue(f"retest_{name}", retest[name])
-glue("retest_patients", retest_patients)
-
-apart, differ, kept, follow = [], [], [], registry.get("speckle")
-by_tracking = []
-for ds in films.values():
-    es = ds.attrs["es_frame"]
-    kept.append(accepted(ds))
-    for k in range(drawings):
-        pair = [observer(ds, np.random.default_rng([seed, k, who]), frame=es) for who in (0, 1)]
-        walls = [(one.mesh[:, 0], one.mesh[:, -1]) for one in pair]
-        apart += [distance(points(a), LineString(b)).mean() for a, b in zip(*walls, strict=True)]
-        peaks = [longitudinal_strain(carried(ds, one))[0].min() for one in pair]
-        differ.append(abs(peaks[0] - peaks[1]))
-        if k < tracked:
-            meshes = [track(ds, one.mesh, follow, es).tracks.values for one in pair]
-            peaks = [longitudinal_strain(mesh)[0].min() for mesh in meshes]
-            by_tracking.append(abs(peaks[0] - peaks[1]))
-glue("apart", 1e3 * np.mean(apart))
-glue("differ", 100 * np.mean(differ))
-glue("pairs", len(differ))
-glue("tracked_pairs", len(by_tracking))
-glue("tracked_differ", 100 * np.mean(by_tracking))
-glue("kept", 100 * np.mean(kept))
-
-rows, agreed = read("archive/agreement_hunt-a.json")
-measured = strains(rows[rows.tracker == "speckle"])
-paired = pairs(measured[measured.segment == GLOBAL], "observer", 1, 2)
-apart_by = paired["first"] - paired["second"]
-glue("agreed", len(apart_by))
-glue("agreed_mae", apart_by.abs().mean())
-glue("agreed_sd", apart_by.std())
-glue("agreed_date", agreed["date"])
-glue("agreed_commit", agreed["commit"])
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Two virtual observers before the same frame at end-systole (walls and middle line of each), and the true mesh. Neither is biased; both err.", "name": "fig-observers"}}
-def draw():
-    ds = films["healthy", "A4C"]
-    es = ds.attrs["es_frame"]
-    figure, axes = plt.subplots(1, 3, figsize=(9, 3))
-    readings = [observer(ds, np.random.default_rng([seed, 0, who]), frame=es) for who in (0, 1)]
-    meshes = [reading.mesh for reading in readings] + [ds.mesh.values[es]]
-    for ax, mesh, title in zip(axes, meshes, ("observer 1", "observer 2", "truth"), strict=True):
-        show_frame(ax, ds, es)
-        draw_mesh(ax, mesh)
-        ax.set_title(title)
-    return figure
-
-
-themed(draw, "One frame with the walls drawn by two observers, and the truth", kind="webp")
-
-# %% [markdown]
-# Two drawings of one frame are {glue:text}`apart:.1f` mm apart, mean over both walls. Carried along by the true motion, as by a
-# tracker without error, they give peak GLS that differ by {glue:text}`differ:.2f` % strain on average ({glue:text}`pairs` pairs on the
-# six films); followed by open speckle tracking, {glue:text}`tracked_pairs` of these pairs differ by {glue:text}`tracked_differ:.2f`.
-# The paper's experts differ by 1.78 on the same loops, errors of tracking and a bias between them of 0.78 included. By the
-# spread of their differences, SD 2.15, the sizes of our observers' errors were set: on {glue:text}`agreed` recordings of
-# HUNT-A speckle tracking ends {glue:text}`agreed_mae:.2f` points apart (SD {glue:text}`agreed_sd:.2f`; archived run of
-# `tas agreement`, {glue:text}`agreed_date:s`, commit {glue:text}`agreed_commit:s`). By our rule
-# a segment is dropped where more than half of its points correlate with end-systole by less than 0.7 on average within
-# 70 ms of it. {glue:text}`kept:.0f` % of the segments of the six films stay, which have no ribs before them and the
-# default setting of noise; the paper's experts kept 82 to 92 %.
-#
-# The truth itself differs between visits, since hearts don't beat alike on two days: peak GLS of the heart, mean of
-# three views, by {glue:text}`retest_sshf:.2f` points in SSHF and {glue:text}`retest_hunt:.2f` in HUNT, over
-# {glue:text}`retest_patients` patients each. The paper's experts differ by 2.02 between test and retest: most of that
-# comes from viewing, drawing and tracking, not from the heart.
-#
 # ## What it costs
 
 # %% tags=["remove-cell"]
@@ -404,8 +294,7 @@ glue("took_47", 47 * took / frames)
 # %% [markdown]
 # Measured while this page was built: {glue:text}`took:.0f` s for a recording of {glue:text}`frames` frames, which is
 # {glue:text}`took_47:.0f` s for the 47 of the paper's mean video (median of the six films above). The process
-# had held {glue:text}`memory:,.0f` MB at most by then. A cohort comes by
-# `tas cohort hunt --out DIR`.
+# had held {glue:text}`memory:,.0f` MB at most by then.
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "00_virtual_patients")

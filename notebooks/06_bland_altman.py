@@ -11,22 +11,19 @@
 # ---
 
 # %% [markdown]
-# (sec-regional)=
-# # Regional strain and agreement, on virtual patients (Figures 4 and 5)
+# (sec-agreement)=
+# # Agreement of global and regional strain, on virtual patients (Figure 4)
 #
-# *Bland-Altman plots of global and regional strain; all 18 segments; what trackers make of an infarct; and whether TAS-Net knows when it is wrong.*
+# *Bland-Altman plots of global and regional strain, between trackers and between observers, and all 18 segments.*
 #
 # Two observers draw the walls on the same films of HUNT-A; TAS-Net (T) and open speckle tracking, in the place of the paper's clinical
-# reference (R), follow them (section V-E). Archived runs: `archive/agreement_hunt-a.json`; from the true walls `archive/comparison_hunt-a.json` and, of patients who all have an infarct,
-# `archive/comparison_infarcts.json`.
+# reference (R), follow them (section V-E). Archived run: `archive/agreement_hunt-a.json`.
 
 # %% tags=["parameters"]
 profile = "laptop"
 seed = 0
 
 # %% tags=["hide-input"]
-from itertools import islice
-
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -36,18 +33,11 @@ from tas_lib.anatomy import LEVELS, WALLS
 from tas_lib.bland_altman import agreement
 from tas_lib.book import archived, glue, provenance, table, themed, told
 from tas_lib.claims import TASNET
-from tas_lib.cohorts import cases, film
-from tas_lib.detection import AKINETIC, area, roc
 from tas_lib.evidence import DESIGNS, Evidence, estimate
 from tas_lib.figures import draw_agreement
 from tas_lib.numbers import SEGMENTS as OF_FIGURE_4
-from tas_lib.quality import COVERAGES, calibration, risk_coverage
-from tas_lib.regional import SEGMENTS, by_segment, levels
+from tas_lib.regional import SEGMENTS, levels
 from tas_lib.scorecard import beside_claims
-from tas_lib.strain import longitudinal_strain, segment_names
-from tas_lib.trackers import registry
-from tas_lib.trackers.registry import label
-from tas_lib.trackers.tracker import track
 
 evidence = Evidence("archive")
 reference, observers = DESIGNS["HUNT-A reference"], DESIGNS["HUNT-A agreement"]
@@ -197,169 +187,6 @@ glue("kept", 100 * kept.accepted[kept.segment != "global"].mean())
 # In % strain, with 95 % intervals by patient; segments that not both observers accept are left out ({glue:text}`kept:.0f` % are accepted; the
 # paper's experts kept 92 % in HUNT-A). By the reference, observers agree best on the {glue:text}`steadiest:s` and worst on the {glue:text}`shakiest:s` segment; in the paper,
 # on mid inferoseptal and apical lateral ones.
-#
-# ## Curves of strain (Figure 5)
-#
-# A virtual patient with an infarct, filmed and followed while this page was built, from the true wall at end-systole (EchoTracker: in the first frame).
-
-# %% tags=["remove-cell"]
-infarcts = evidence.rows("comparison_infarcts")
-first = next(islice(cases("infarcts", 1, evidence.made["comparison_infarcts"]["seed"]), 1))
-ds = film(first, progress=False)
-es = int(ds.attrs["es_frame"])
-curves = {"truth": longitudinal_strain(ds.mesh.values)}
-for name in ("speckle", "echotracker", "tasnet"):
-    follow = registry.get(name)
-    frame = es if follow.start == "es" else 0
-    tracks = track(ds, ds.mesh.values[frame], follow, frame).tracks.values
-    curves[label(name)] = longitudinal_strain(tracks)
-glue("territory", first.heart.drawn["territory"])
-glue("view", ds.attrs["view"])
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Strain over one beat of a virtual patient with an infarct: of the whole wall (grey) and of its six segments, in truth and by three trackers. Dotted: end-systole.", "name": "fig-strain-curves"}}
-def draw():
-    figure, axes = plt.subplots(2, 2, figsize=(7.2, 6.4), sharex=True, sharey=True)
-    for ax, (name, (gls, segments)) in zip(axes.flat, curves.items(), strict=True):
-        ax.plot(1e3 * ds.time, 100 * gls, color="gray", lw=2.5, label="global")
-        for curve, segment in zip(segments.T, segment_names(ds.attrs["view"]), strict=True):
-            ax.plot(1e3 * ds.time, 100 * curve, lw=1.2, label=segment)
-        ax.axvline(1e3 * float(ds.time[es]), color="gray", lw=0.8, ls=":")
-        ax.set_title(name, fontsize=10)
-    figure.supxlabel("time after ED (ms)", fontsize=10)
-    figure.supylabel("longitudinal strain (%)", fontsize=10)
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return figure
-
-
-themed(draw, "Strain curves of six segments: truth, speckle tracking, EchoTracker and TAS-Net")
-
-# %% [markdown]
-# {glue:text}`view:s`; the infarct lies in the territory of the {glue:text}`territory:s`.
-#
-# ## Is an infarct found?
-#
-# A segment counts as akinetic where its true end-systolic strain is above {glue:text}`akinetic:.0f` %. A tracker calls it so where the strain that it measures is above some
-# threshold. The ROC curve has, for all thresholds, the share of akinetic segments that are called so over the share of the others that are, wrongly. The area under it is the
-# chance that of an akinetic segment and another one the akinetic one has the weaker measured shortening: 0.5 is a guess, 1 never fails.
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "ROC curves: segments called akinetic rightly over those called so wrongly, for all thresholds on measured strain. Grey: guessing.", "name": "fig-roc"}}
-segments = by_segment(infarcts)
-segments["akinetic"] = segments.strain_true > AKINETIC
-segments["off"] = segments.strain - segments.strain_true
-shown = {label(name): some for name, some in segments.groupby("tracker", sort=False)}
-glue("akinetic", AKINETIC)
-glue("akinetic_segments", int(shown["TAS-Net"].akinetic.sum()))
-glue("all_segments", len(shown["TAS-Net"]))
-glue("infarct_patients", infarcts.patient.nunique())
-
-
-def draw():
-    figure, ax = plt.subplots(figsize=(6.4, 4))
-    for name, some in shown.items():
-        ax.plot(*roc(some.strain, some.akinetic), label=name, clip_on=False)
-    ax.plot([0, 1], [0, 1], color="gray", lw=0.5)
-    ax.set(xlabel="share of moving segments called akinetic", aspect="equal")
-    ax.set_ylabel("share of akinetic segments called so")
-    figure.legend(loc="outside right center")
-    return figure
-
-
-themed(draw, "ROC curves of the detection of akinetic segments by measured strain")
-
-# %% tags=["hide-input"]
-areas = {name: area(some.strain, some.akinetic, some.patient) for name, some in shown.items()}
-table(
-    {
-        name: {("", "area under the ROC"): told(areas[name])}
-        | {
-            (which, what): f"{of:.1f}"
-            for which, errors in (
-                ("akinetic (% strain)", some.off[some.akinetic]),
-                ("moving (% strain)", some.off[~some.akinetic]),
-            )
-            for what, of in (("mean |error|", errors.abs().mean()), ("bias", errors.mean()))
-        }
-        for name, some in shown.items()
-    }
-)
-
-# %% tags=["remove-cell"]
-glue("finder", max(areas, key=lambda name: areas[name].value))
-rivals = shown["TAS-Net"], shown["speckle tracking"]
-for name, some in zip(("tasnet", "speckle"), rivals, strict=True):
-    glue(f"{name}_area", f"{areas[label(name)].value:.2f}")
-    glue(f"{name}_akinetic", f"{some.off[some.akinetic].mean():+.1f}")
-    glue(f"{name}_moving", f"{some.off[~some.akinetic].mean():+.1f}")
-uneven = [some.groupby("file").strain.std().mean() for some in rivals]
-uneven.append(rivals[0].groupby("file").strain_true.std().mean())
-for name, sd in zip(("tasnet", "speckle", "true"), uneven, strict=True):
-    glue(f"{name}_uneven", f"{sd:.1f}")
-glue("evened", "evens out" if uneven[0] < uneven[2] else "does not even out")
-
-# %% [markdown]
-# {glue:text}`akinetic_segments` of {glue:text}`all_segments` segments of {glue:text}`infarct_patients` virtual patients; intervals 95 %, by patient; bias: below zero is too much shortening.
-#
-# The largest area is that of {glue:text}`finder:s` (speckle tracking's is {glue:text}`speckle_area:s`, TAS-Net's {glue:text}`tasnet_area:s`). TAS-Net's bias is {glue:text}`tasnet_akinetic:s` % strain in
-# akinetic segments and {glue:text}`tasnet_moving:s` in the others (speckle tracking's: {glue:text}`speckle_akinetic:s` and {glue:text}`speckle_moving:s`), and the six strains of a film have an SD of
-# {glue:text}`tasnet_uneven:s` by TAS-Net, {glue:text}`speckle_uneven:s` by speckle tracking and {glue:text}`true_uneven:s` in truth: TAS-Net {glue:text}`evened:s` what differs between segments. What
-# it learnt from would teach it to: meshes that masks give have one strain along each half of the wall, from base to apex ({ref}`sec-strategies`), with an infarct or without. Whether
-# this is a cause has not been tested here; tracked motion in later stages would tell.
-#
-# ## Does TAS-Net know when it is wrong?
-#
-# Its visibility is the speckle correlation with end-systole that it expects. Is that what is measured, along the true motion? And are segments of which it expects little
-# those whose strain is wrong? Segments of HUNT-A's virtual patients are dropped, the least visible first; the share that is kept is the coverage, the mean error of its strain the
-# risk {cite:p}`geifman2017`.
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: measured correlation over what TAS-Net expects, in tenths, with 95 % intervals by patient; areas of dots: shares of points; thin line: equal. Right: mean error of end-systolic segmental strain over the share of segments kept, by TAS-Net's visibility and by the true correlation of the speckle, which nobody knows; dashed: as if the errors were known; thin line: without any choice.", "name": "fig-visibility"}}
-rows = evidence.comparison("hunt-a")
-rows = rows[rows.tracker == TASNET]
-seen = calibration(rows.calibration, rows.patient)
-parts = by_segment(rows)
-wrong = (parts.strain - parts.strain_true).abs()
-risks = {
-    name: risk_coverage(parts[column], wrong, parts.patient)
-    for name, column in (("by visibility", "visibility"), ("by correlation", "correlation"))
-}
-
-
-def draw():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6))
-    left.plot([0, 1], [0, 1], color="gray", lw=0.5)
-    left.vlines(seen.said, seen.low, seen.high, color="C0")
-    left.scatter(seen.said, seen.measured, s=10 + 200 * seen.share, color="C0", clip_on=False)
-    left.set(xlabel="visibility", ylabel="measured correlation", xlim=(0, 1), ylim=(0, 1))
-    for k, (name, risk) in enumerate(risks.items()):
-        right.plot(risk.coverage, risk.risk, color=f"C{k}", label=name)
-        right.fill_between(risk.coverage, risk.low, risk.high, color=f"C{k}", alpha=0.15, lw=0)
-    right.plot(COVERAGES, risk.best, color="gray", ls="--", lw=1, label="errors known")
-    right.axhline(wrong.mean(), color="gray", lw=0.8)
-    right.set(xlabel="coverage", ylabel="mean |strain error| (% strain)", ylim=(0, None))
-    figure.legend(loc="outside upper center", ncols=3)
-    return figure
-
-
-themed(draw, "Calibration of TAS-Net's visibility, and risk over coverage when it rejects segments")
-
-# %% tags=["remove-cell"]
-by = {name: risk.set_index(COVERAGES.round(2)) for name, risk in risks.items()}
-risk = by["by visibility"]
-glue("all", told(risk.loc[1.0, ["risk", "low", "high"]]))
-glue("fewer", told(risk.loc[0.8, ["risk", "low", "high"]]))
-glue("correlated", f"{by['by correlation'].risk[0.8]:.2f}")
-glue("known", f"{risk.best[0.8]:.2f}")
-gained = (risk.risk[1.0] - risk.risk[0.8]) / (risk.risk[1.0] - risk.best[0.8])
-glue("gained", 100 * gained)
-off = float((seen.share * (seen.measured - seen.said).abs()).sum())
-glue("off", off)
-glue("of_speckle", "yes" if off < 0.1 else "no")
-glue("of_strain", "hardly" if gained < 0.1 else "a little" if gained < 0.5 else "yes")
-
-# %% [markdown]
-# Of the speckle: {glue:text}`of_speckle:s`; expected and measured correlation differ by {glue:text}`off:.2f` on average over the tenths. Of its strain: {glue:text}`of_strain:s`. The mean
-# error of all segments is {glue:text}`all:s` % strain, of the 80 % most visible {glue:text}`fewer:s`. Had the errors been known, the best 80 % would err by {glue:text}`known:s`, so visibility finds
-# {glue:text}`gained:.0f` % of what there is to gain; the 80 % of the highest true correlation err by {glue:text}`correlated:s`.
 #
 # ## Verdict
 #

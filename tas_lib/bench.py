@@ -1,4 +1,4 @@
-"""How accurate and how fast the simulator is on the machine at hand, beside PyMUST and FastSIMUS.
+"""How fast the simulator is on the machine at hand, beside PyMUST and FastSIMUS.
 
 Nobody waits for a whole frame of PyMUST: its time is measured on a few shots and few scatterers and
 scaled up, as it grows in proportion to both. FastSIMUS is measured where it is installed.
@@ -16,43 +16,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from tas_lib.accuracy import FAR, exact_image, relative_error, scatterers
 from tas_lib.parallel import cores, one_thread
 from tas_lib.provenance import facts
 from tas_lib.simulator import Acquisition, SectorOperator, nufft
-from tas_lib.simulator.exact import band, beamform, echo_spectra
 from tas_lib.simulator.reference import parameters
-
-
-def scatterers(
-    acq: Acquisition, count: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, z [m] and normal coefficients (count,) of points, uniform over the sector."""
-    rng = np.random.default_rng(seed)
-    r = np.sqrt(rng.uniform(acq.r_min**2, acq.r_max**2, count))
-    angle = rng.uniform(-acq.sector / 2, acq.sector / 2, count)
-    return r * np.sin(angle), r * np.cos(angle), rng.standard_normal(count)
-
-
-def exact_image(
-    acq: Acquisition,
-    x: np.ndarray,
-    z: np.ndarray,
-    rc: np.ndarray,
-    floor_db: float = -60.0,
-    progress: bool = False,
-) -> np.ndarray:
-    """I/Q (depth, line) of the exact model, frequency by frequency; a minute for 20,000 points.
-
-    With all frequencies above `floor_db` of the pulse's spectrum.
-    """
-    farthest = max(acq.r_max, *np.hypot(x, z)) + acq.probe.aperture
-    f = np.arange(*band(acq, floor_db), 0.8 * acq.c / (2 * farthest))
-    return beamform(acq, echo_spectra(acq, x, z, rc, f, progress), f)
-
-
-def relative_error(image: np.ndarray, exact: np.ndarray) -> float:
-    """Relative L2 difference of I/Q data."""
-    return float(np.linalg.norm(image - exact) / np.linalg.norm(exact))
 
 
 def frames_per_second(
@@ -176,7 +144,7 @@ def bench_simulator(
     speed = frames_per_second(operator, count, frames, progress=progress)
     points = scatterers(acq, checked)
     fast, exact = operator(*points), exact_image(acq, *points, progress=progress)
-    far = acq.depth >= 20e-3
+    far = acq.depth >= FAR
     pymust_seconds = pymust_seconds_per_frame(acq, count)
     return {
         "frames_per_second": speed,

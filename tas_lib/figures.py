@@ -1,4 +1,4 @@
-"""Pictures that several notebooks draw: B-mode frames with the mesh, and correlation curves."""
+"""Pictures that several notebooks draw: frames with the mesh, maps of power, agreement, curves."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap
+from matplotlib.image import AxesImage
 
 from tas_lib.bland_altman import LIMIT
 from tas_lib.mesh import centreline
+from tas_lib.simulator import Acquisition
+from tas_lib.simulator.display import ScanConverter
 
 BRIGHTEN = 1.6  # factor on grey levels wherever a frame is shown: clips are dark on a page
 
@@ -40,6 +43,24 @@ def draw_mesh(ax: Axes, mesh: np.ndarray) -> None:
     ax.add_collection(LineCollection([1e3 * line for line in lines], colors="#ffb000", lw=1.2))
     middle = 1e3 * centreline(mesh)
     ax.plot(*middle.T, ".", ms=2.5, color="#56b4e9")
+
+
+def show_power(
+    ax: Axes, acq: Acquisition, power: np.ndarray, pixel: float = 0.4e-3, **style: Any
+) -> AxesImage:
+    """A map of power (depth, line) over the sector, in dB and millimetres.
+
+    pixel: of the picture [m]. style: as `Axes.imshow` takes it.
+    """
+    half = acq.r_max * np.sin(acq.sector / 2)
+    x = np.arange(-half, half, pixel)
+    z = np.arange(acq.r_min * np.cos(acq.sector / 2), acq.r_max, pixel)
+    convert = ScanConverter(acq, z, x)
+    seen = convert(np.ones_like(power)) > 0.99
+    level = 10 * np.log10(np.where(seen, convert(power), np.nan) + 1e-30)
+    ax.spines[:].set_visible(False)
+    edges = 1e3 * x[0], 1e3 * x[-1], 1e3 * z[-1], 1e3 * z[0]
+    return ax.imshow(level, extent=edges, **style)
 
 
 def middle(values: xr.DataArray) -> xr.DataArray:

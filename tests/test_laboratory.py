@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tas_lib import laboratory, speckle
-from tas_lib.bench import relative_error, scatterers
+from tas_lib.accuracy import relative_error, scatterers
 from tas_lib.simulator import Acquisition, SectorOperator, elevation, statistics
 from tas_lib.templates import default_template
 

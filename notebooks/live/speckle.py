@@ -22,7 +22,7 @@ import numpy as np
 from ipywidgets import FloatSlider, interact
 
 from tas_lib import recording
-from tas_lib.bench import scatterers
+from tas_lib.accuracy import scatterers
 from tas_lib.figures import draw_mesh, show_frame
 from tas_lib.simulator import Acquisition, SectorOperator
 from tas_lib.simulator.display import ScanConverter, compress

@@ -1,0 +1,77 @@
+"""How far the fast operator is from the exact model that it imitates."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tas_lib.parallel import in_order, one_thread
+from tas_lib.simulator import Acquisition, SectorOperator
+from tas_lib.simulator.exact import band, beamform, echo_spectra
+
+FAR = 20e-3  # range [m] from which on the second goal holds
+GOALS = {"near": 3.0, "far": 1.0}  # of a random field's relative error [%]
+
+
+def place(r: np.ndarray | float, angle: np.ndarray | float) -> tuple[Any, Any]:
+    """x, z of points at range r, `angle` [rad] from the axis."""
+    return r * np.sin(angle), r * np.cos(angle)
+
+
+def scatterers(
+    acq: Acquisition, count: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, z [m] and normal coefficients (count,) of points, uniform over the sector."""
+    rng = np.random.default_rng(seed)
+    r = np.sqrt(rng.uniform(acq.r_min**2, acq.r_max**2, count))
+    angle = rng.uniform(-acq.sector / 2, acq.sector / 2, count)
+    return *place(r, angle), rng.standard_normal(count)
+
+
+def exact_image(
+    acq: Acquisition,
+    x: np.ndarray,
+    z: np.ndarray,
+    rc: np.ndarray,
+    floor_db: float = -60.0,
+    progress: bool = False,
+) -> np.ndarray:
+    """I/Q (depth, line) of the exact model, frequency by frequency; a minute for 20,000 points.
+
+    With all frequencies above `floor_db` of the pulse's spectrum.
+    """
+    farthest = max(acq.r_max, *np.hypot(x, z)) + acq.probe.aperture
+    f = np.arange(*band(acq, floor_db), 0.8 * acq.c / (2 * farthest))
+    return beamform(acq, echo_spectra(acq, x, z, rc, f, progress), f)
+
+
+def relative_error(image: np.ndarray, exact: np.ndarray) -> float:
+    """Relative L2 difference of I/Q data."""
+    return float(np.linalg.norm(image - exact) / np.linalg.norm(exact))
+
+
+def percent(image: np.ndarray, exact: np.ndarray, rows: np.ndarray) -> float:
+    """`relative_error` of some depths, `rows` (depth,) bool [%]."""
+    return 100 * relative_error(image[rows], exact[rows])
+
+
+def operators(wanted: Mapping[Hashable, tuple]) -> dict[Hashable, SectorOperator]:
+    """An operator each of the arguments of `SectorOperator`, side by side."""
+
+    def operator(arguments: tuple) -> SectorOperator:
+        with one_thread():
+            return SectorOperator(*arguments, progress=False)
+
+    return dict(zip(wanted, in_order(operator, wanted.values()), strict=True))
+
+
+def exact_images(wanted: Mapping[Hashable, tuple]) -> dict[Hashable, np.ndarray]:
+    """An image each of the arguments of `exact_image`, side by side."""
+
+    def image(arguments: tuple) -> np.ndarray:
+        with one_thread():
+            return exact_image(*arguments)
+
+    return dict(zip(wanted, in_order(image, wanted.values()), strict=True))
