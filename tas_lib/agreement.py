@@ -19,6 +19,7 @@ from tas_lib import recording
 from tas_lib.bland_altman import by_patient
 from tas_lib.comparison import over, ready
 from tas_lib.errors import InputError
+from tas_lib.journal import Journal
 from tas_lib.observers import accepted, carried, observer
 from tas_lib.parallel import one_thread
 from tas_lib.recording import MESH_DIMS
@@ -36,17 +37,18 @@ def readings(
     trackers: Mapping[str, str | Path],
     workers: int | None = None,
     *,
+    journal: Journal | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Strain of a cohort's recordings from every observer's drawing by every tracker: a row each.
 
-    trackers: title -> what `registry.get` takes; PERFECT and TRUTH come on top. workers: see
-    `farm.each`. Columns: file, patient, pathology, view, visit, observer (from 1), tracker, gls
-    (peak), segments (six, at the end-systole that the observer sees), fractions; accepted (six
-    bool, `observers.accepted` of the drawing). Raises InputError, also where weights have seen one
-    of the patients.
+    trackers: title -> what `registry.get` takes; PERFECT and TRUTH come on top. workers,
+    journal: see `journal.gather`. Columns: file, patient, pathology, view, visit, observer (from
+    1), tracker, gls (peak), segments (six, at the end-systole that the observer sees), fractions;
+    accepted (six bool, `observers.accepted` of the drawing). Raises InputError, also where weights
+    have seen one of the patients.
     """
-    return over(_read, folder, trackers, workers, progress=progress)
+    return over(_read, folder, trackers, workers, journal=journal, progress=progress)
 
 
 def _read(

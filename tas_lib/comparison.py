@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
-from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
-from tas_lib.farm import each
+from tas_lib.journal import Journal, gather
 from tas_lib.parallel import one_thread
 from tas_lib.readers.ted import may_be_same
 from tas_lib.speckle import correlation, speckle_size
@@ -75,16 +74,17 @@ def compare(
     trackers: Mapping[str, str | Path],
     workers: int | None = None,
     *,
+    journal: Journal | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """`evaluate` every tracker on every recording of a cohort's folder: a row each.
 
-    trackers: title -> what `registry.get` takes; workers: see `farm.each`. Columns: file, patient,
-    view, pathology, speckle (its size at end-systole, axial and lateral [m]), tracker (its title)
-    and those of `evaluate`, arrays as lists.
+    trackers: title -> what `registry.get` takes; workers, journal: see `gather`. Columns: file,
+    patient, view, pathology, speckle (its size at end-systole, axial and lateral [m]), tracker (its
+    title) and those of `evaluate`, arrays as lists.
     Raises InputError, also where weights have seen one of the patients.
     """
-    return over(_rows, folder, trackers, workers, progress=progress)
+    return over(_rows, folder, trackers, workers, journal=journal, progress=progress)
 
 
 def _rows(
@@ -108,24 +108,26 @@ def over(
     trackers: Mapping[str, str | Path],
     workers: int | None = None,
     *,
+    journal: Journal | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Rows of `rows_of(entry, folder, trackers)` of all entries in a cohort's manifest, by file.
 
     Raises InputError, also where weights have seen one of the patients.
     """
-    manifest, rows = cohort_in(folder), {}
+    manifest = cohort_in(folder)
     check_unseen(trackers, manifest)
-    entries = manifest["recordings"]
-    make = partial(rows_of, folder=Path(folder).resolve(), trackers=dict(trackers))
-    pairs = each(make, entries, workers)
-    for entry, found in tqdm(
-        pairs, manifest["cohort"], len(entries), unit="recording", disable=not progress
-    ):
-        if isinstance(found, InputError):
-            raise found
-        rows[entry["file"]] = found
-    return pd.DataFrame([row for file in sorted(rows) for row in rows[file]])
+    rows = gather(
+        partial(rows_of, folder=Path(folder).resolve(), trackers=dict(trackers)),
+        manifest["recordings"],
+        lambda entry: f"{entry['file']} {entry['sha256']}",
+        manifest["cohort"],
+        "recording",
+        journal=journal,
+        workers=workers,
+        progress=progress,
+    )
+    return pd.DataFrame(rows)
 
 
 @lru_cache(32)

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
+from tas_lib.collection import digest
 from tas_lib.dataset import acquisition, open_template
 from tas_lib.errors import InputError
-from tas_lib.farm import each
 from tas_lib.figures import middle
+from tas_lib.journal import Journal, gather
 from tas_lib.scene import Scene
 from tas_lib.segmentation import coarse
 from tas_lib.simulator import operator_of
@@ -38,27 +38,28 @@ def fidelity(
     workers: int | None = None,
     *,
     truth: bool = False,
+    journal: Journal | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Speckle correlation of templates (recordings, .nc) and their simulations: a row each.
 
     Virtual patients count as real ones do: masks give their mesh, or, with `truth`, it is the one
-    that nobody knows of a real patient. workers: see `farm.each`.
+    that nobody knows of a real patient. workers, journal: see `journal.gather`.
     Columns: file, ABOUT; strategy, TEMPLATE, "S1 p=0.5", S2, S3 or FLOOR; mae, from the template,
     of FLOOR from S3; mean, of the correlation without end-systole; spread, SD over the points of
     the centreline, mean over time. Raises InputError.
     """
-    pairs = each(
-        partial(_rows, seed=seed, truth=truth), [path.resolve() for path in templates], workers
+    rows = gather(
+        partial(_rows, seed=seed, truth=truth),
+        [path.resolve() for path in templates],
+        lambda path: f"{path} {digest(path)}",
+        "strategies",
+        "template",
+        journal=journal,
+        workers=workers,
+        progress=progress,
     )
-    found = {}
-    for path, rows in tqdm(
-        pairs, "strategies", len(templates), unit="template", disable=not progress
-    ):
-        if isinstance(rows, InputError):
-            raise rows
-        found[path] = rows
-    return pd.DataFrame([row for path in sorted(found) for row in found[path]])
+    return pd.DataFrame(rows)
 
 
 def _rows(path: Path, seed: int, truth: bool) -> list[dict[str, Any]]:

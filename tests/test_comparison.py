@@ -177,3 +177,27 @@ def test_networks_are_named_by_their_folders(tmp_path):
     assert found == {name: tmp_path / name / "best.safetensors" for name in found}
     assert found.keys() == {"s1/seed0", "s1-s2/seed1"}
     assert networks(tmp_path / "s1" / "seed0").keys() == {"seed0"}
+
+
+def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatch):
+    """With the same numbers, and no recording tracked twice."""
+    words = ["evaluate", str(folder), "--tracker", "a", "--tracker", "b", "--workers", "1"]
+    whole, out, calls = tmp_path / "whole.json", tmp_path / "out.json", []
+    monkeypatch.setattr("tas_lib.journal.facts", lambda: {"commit": "clean"})
+    evaluate = comparison.evaluate
+    assert CliRunner().invoke(cli.app, [*words, "--out", str(whole)]).exit_code == 0
+
+    def broken(ds, tracker):
+        calls.append(tracker)
+        if len(calls) == 4:
+            raise InputError("disk", "film", "went away", "put it back")
+        return evaluate(ds, tracker)
+
+    monkeypatch.setattr(comparison, "evaluate", broken)
+    cut = CliRunner().invoke(cli.app, [*words, "--out", str(out)])
+    assert cut.exit_code == 2 and not out.exists()
+    assert CliRunner().invoke(cli.app, [*words, "--out", str(out)]).exit_code == 0
+    assert len(calls) == 4 + 2 * 2
+    one, two = (archive.read(path)[0].drop(columns="seconds") for path in (whole, out))
+    pd.testing.assert_frame_equal(one, two)
+    assert not list(tmp_path.glob("*.part"))

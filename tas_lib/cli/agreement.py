@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Makers, Numbers, Quiet, Runs, Trackers, app, archived, titled
+from tas_lib.cli.frame import (
+    Makers,
+    Numbers,
+    Quiet,
+    Runs,
+    Trackers,
+    app,
+    archived,
+    titled,
+    weights_of,
+)
 
 
 @app.command()
@@ -24,7 +34,7 @@ def agreement(
     Every observer of a recording draws the walls in the frame of end-systole, as seen by them; the
     tracker does the rest. Beside trackers, perfect tracking of the same drawings. Prints mean
     absolute difference and SD of peak GLS, also from the truth, in % strain; the file has the
-    segments, too.
+    segments, too. A run that was cut short goes on.
 
     \b
     Example:
@@ -32,11 +42,15 @@ def agreement(
       tas agreement hunt-a --tracker speckle --tracker tasnet --out agreement.json
     """
     from tas_lib.agreement import GLOBAL, PERFECT, TRUTH, pairs, readings, strains
+    from tas_lib.journal import unfinished
     from tas_lib.recording import replacing
 
     named, words = titled(tracker, runs)
-    with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
-        rows = readings(cohort, named, workers, progress=not quiet)
+    with (
+        replacing(out) as temporary,  # first, so that a long run does not end at a bad path
+        unfinished(out, agreement=words, weights=weights_of(named)) as journal,
+    ):
+        rows = readings(cohort, named, workers, journal=journal, progress=not quiet)
         command = f"tas agreement DIR {words} --out FILE"
         temporary.write_text(archived(rows, cohort, named, command))
     if quiet:

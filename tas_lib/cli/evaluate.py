@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Makers, Quiet, Runs, Seed, Trackers, app, archived, titled
+from tas_lib.cli.frame import Makers, Quiet, Runs, Seed, Trackers, app, archived, titled, weights_of
 from tas_lib.errors import InputError
 
 
@@ -44,7 +44,7 @@ def evaluate(
 
     They start from the true walls. Prints means over the recordings: distance from the true
     motion, of peak GLS from the true one, the share of recordings in which triangles turn over,
-    and seconds. The JSON has more.
+    and seconds. The JSON has more. A run with --out that was cut short goes on.
 
     \b
     Examples:
@@ -53,6 +53,7 @@ def evaluate(
     """
     from tas_lib.cohorts import make_cohort
     from tas_lib.comparison import by_patient, compare, interval
+    from tas_lib.journal import unfinished
     from tas_lib.recording import replacing
 
     if folder is None and cohort is None:
@@ -61,11 +62,12 @@ def evaluate(
     with (
         nullcontext(folder) if folder else TemporaryDirectory() as place,
         replacing(out) if out else nullcontext() as temporary,  # a bad path ends no long run
+        unfinished(out, evaluate=words, weights=weights_of(named)) as journal,
     ):
         if cohort is not None:
             make_cohort(cohort, place, None, seed, workers, not quiet, profile=profile)
             words = f"--cohort {cohort} --profile {profile} --seed {seed} {words}"
-        table = compare(place, named, workers, progress=not quiet)
+        table = compare(place, named, workers, journal=journal, progress=not quiet)
         command = f"tas evaluate {'DIR ' * (folder is not None)}{words} --out FILE"
         text = archived(table, place, named, command)
         if temporary is not None:

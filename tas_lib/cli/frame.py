@@ -164,15 +164,20 @@ def archived(
 ) -> str:
     """JSON of what trackers did on a cohort, and of what made it."""
     from tas_lib import archive
-    from tas_lib.collection import digest
     from tas_lib.comparison import made_by
     from tas_lib.provenance import facts
-    from tas_lib.trackers import registry
 
     made = {"command": command, **made_by(cohort), **facts()}
+    return archive.text(table, **made, weights_sha256=weights_of(trackers))
+
+
+def weights_of(trackers: dict[str, str | Path]) -> dict[str, str | None]:
+    """SHA-256 of the trackers' weights, None of those that have none, by their titles."""
+    from tas_lib.collection import digest
+    from tas_lib.trackers import registry
+
     files = {title: registry.weights_of(name) for title, name in trackers.items()}
-    made["weights_sha256"] = {title: file and digest(file) for title, file in files.items()}
-    return archive.text(table, **made)
+    return {title: digest(file) if file else None for title, file in files.items()}
 
 
 def make_folder(out: Path) -> None:

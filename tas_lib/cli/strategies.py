@@ -33,6 +33,7 @@ def strategies(
 
     Of S1, S2 and S3. Prints the mean absolute error, the mean correlation and its spread over the
     wall, means over templates. Eleven films a template: a minute for 47 frames on one core.
+    A run that was cut short goes on.
 
     \b
     Example:
@@ -44,12 +45,16 @@ def strategies(
     from tas_lib.comparison import made_by
     from tas_lib.dataset import templates_in
     from tas_lib.fidelity import fidelity
+    from tas_lib.journal import unfinished
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
 
     paths = templates_in(templates)[:n]
-    with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
-        table = fidelity(paths, seed, workers, truth=truth, progress=not quiet)
+    with (
+        replacing(out) as temporary,  # first, so that a long run does not end at a bad path
+        unfinished(out, strategies=seed, truth=truth) as journal,
+    ):
+        table = fidelity(paths, seed, workers, truth=truth, journal=journal, progress=not quiet)
         chosen = f"--n {n} " * (n is not None) + "--truth " * truth
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
         cohort = made_by(templates) if (templates / MANIFEST).exists() else {}

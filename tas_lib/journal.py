@@ -1,0 +1,92 @@
+"""A table that takes long, item by item: what was found is kept until the whole is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from tas_lib.errors import InputError
+from tas_lib.farm import each
+from tas_lib.provenance import facts
+
+Item = TypeVar("Item")
+Rows = list[dict[str, Any]]
+PASSING = "date", "threads"  # of `facts`: they change no result
+
+
+class Journal:
+    """Rows of items by their keys, in a file of one line each; without a path, in none.
+
+    made: what the rows depend on, beside their item. Lines of anything else, of other versions, or
+    cut short are passed over; those of edited code are not taken up, as nothing tells which edit.
+    """
+
+    def __init__(self, path: Path | None = None, **made: Any):
+        now = {key: value for key, value in facts().items() if key not in PASSING}
+        about = json.dumps([made, now], sort_keys=True, default=str)
+        self._made = hashlib.sha256(about.encode()).hexdigest()
+        self._path, self.found = path, {}
+        if path is None or not path.is_file() or now["commit"].endswith("-dirty"):
+            return
+        for line in path.read_bytes().splitlines():
+            try:
+                made_by, key, rows = json.loads(line)
+            except (ValueError, TypeError):
+                continue
+            if made_by == self._made:
+                self.found[key] = rows
+
+    def enter(self, key: str, rows: Rows) -> None:
+        self.found[key] = rows
+        if self._path is None:
+            return
+        line = json.dumps([self._made, key, rows], default=lambda value: value.item())
+        try:
+            with self._path.open("a") as file:
+                file.write(f"\n{line}\n")  # after what a kill may have left of the line before
+        except OSError as error:
+            problem, remedy = f"cannot be written ({error.strerror})", "free some room"
+            raise InputError(self._path, "file", problem, remedy) from error
+
+
+@contextmanager
+def unfinished(out: Path | None, **made: Any) -> Iterator[Journal]:
+    """A `Journal` beside the file that will be written, which goes away when all is done."""
+    path = out and out.with_name(f"{out.name}.part")
+    yield Journal(path, **made)
+    if path:
+        path.unlink(missing_ok=True)
+
+
+def gather(
+    rows_of: Callable[[Item], Rows],
+    items: Iterable[Item],
+    key_of: Callable[[Item], str],
+    what: str,
+    unit: str,
+    *,
+    journal: Journal | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Rows:
+    """Rows of all items, sorted by key, those in the journal not made again.
+
+    workers: see `farm.each`. Raises the InputError of the first item that has one.
+    """
+    journal, items = journal or Journal(), list(items)
+    missing = [item for item in items if key_of(item) not in journal.found]
+    done = len(items) - len(missing)
+    pairs = each(rows_of, missing, workers)
+    with tqdm(desc=what, total=len(items), initial=done, unit=unit, disable=not progress) as bar:
+        for item, rows in pairs:
+            if isinstance(rows, InputError):
+                raise rows
+            journal.enter(key_of(item), rows)
+            bar.update()
+    return [row for key in sorted(map(key_of, items)) for row in journal.found[key]]
