@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from tas_lib.segmentation import coarse
 from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import Tracker, track
-from tas_lib.trackers.weights import begin_from
+from tas_lib.trackers.weights import begin_from, card
 from tas_lib.training import Budget
 
 CHAINS = {  # the rows of Table I
@@ -234,6 +235,19 @@ def motions(folder: str | Path, stages: Sequence[str]) -> list[dict[str, Any]]:
         entries = manifest_of(Path(folder) / chain / "motion", "run `tas refine`")["recordings"]
         rows += [{"chain": chain, **entry} for entry in entries]
     return rows
+
+
+def trained(
+    folder: str | Path, stages: Sequence[str], seeds: Sequence[int] = (0,)
+) -> list[dict[str, Any]]:
+    """What the cards of all networks that `refine` trained for a chain say of their training."""
+    told = "device", "minutes", "commit", "date", "validation_mte_mm"
+    found = []
+    for k, seed in product(range(1, len(stages) + 1), seeds):
+        chain = "-".join(stages[:k])
+        about = card(Path(folder) / chain / f"seed{seed}" / "best.safetensors")
+        found.append({"chain": chain, "seed": seed, **{key: about[key] for key in told}})
+    return found
 
 
 def unfolded(path: np.ndarray, frame: int) -> tuple[np.ndarray, float]:

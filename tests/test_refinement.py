@@ -135,6 +135,7 @@ def test_the_whole_chain_of_virtual_patients(tmp_path):
     assert (tmp_path / "s1-s3" / "seed0" / "best.safetensors").is_file()
     told = json.loads((tmp_path / "motion.json").read_text())
     assert told["command"].startswith("tas refine --stages s1,s3 --profile smoke")
+    assert [(n["chain"], n["seed"]) for n in told["networks"]] == [("s1", 0), ("s1-s3", 0)]
     assert len(told["rows"]) == 6 and {row["chain"] for row in told["rows"]} == {"s1"}
     for row in told["rows"]:
         motions = row["motions"]

@@ -77,7 +77,8 @@ def refine(
     strategies (s1, s1-s2 ...) with its motion, data and networks (seed0/best.safetensors; how far
     one that learns has come stands in seed0/log.csv); chains that begin alike share what they have
     in common. motion.json tells of each tracked film how far its motion is from the truth, where
-    that is known. A run that was stopped goes on where it was.
+    that is known, and of each network what it was trained on and how long. A run that was stopped
+    goes on where it was.
 
     \b
     Example:
@@ -89,7 +90,7 @@ def refine(
     from tas_lib.dataset import templates_in
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
-    from tas_lib.refinement import CHAINS, check, motions, refine
+    from tas_lib.refinement import CHAINS, check, motions, refine, trained
     from tas_lib.training import profile as budget
 
     chains = list(CHAINS.values())
@@ -108,12 +109,13 @@ def refine(
         patients = PATIENTS[profile]
         make_cohort("templates", templates, patients, 0, workers, not quiet, profile=size)
     sources = templates_in(templates)
-    rows, failed = dict[str, Any](), dict[str, str]()
+    rows, networks, failed = dict[str, Any](), dict[str, Any](), dict[str, str]()
+    chosen_seeds = [int(seed) for seed in seeds.split(",")]
     for chain in chains:
         weights, left_out = refine(
             *(sources, out, chain, chosen),
             first=first,
-            seeds=[int(seed) for seed in seeds.split(",")],
+            seeds=chosen_seeds,
             preset=preset,
             device=device,
             init=init,
@@ -123,6 +125,7 @@ def refine(
         )
         failed |= left_out
         rows |= {(row["chain"], row["file"]): row for row in motions(out, chain)}
+        networks |= {(n["chain"], n["seed"]): n for n in trained(out, chain, chosen_seeds)}
         if not quiet:
             for path in weights:
                 typer.echo(f"wrote {path}")
@@ -132,7 +135,8 @@ def refine(
     words += " --init FILE" * (init is not None) + f" --device {device}"
     with replacing(out / "motion.json") as temporary:
         made: dict[str, Any] = {"command": f"tas refine {words}", **facts(device)}
-        made |= {"rows": list(rows.values()), "init_sha256": init and digest(init)}
+        made |= {"init_sha256": init and digest(init), "networks": list(networks.values())}
+        made["rows"] = list(rows.values())
         temporary.write_text(json.dumps(made, indent=1))
     for name, reason in failed.items():
         typer.echo(f"left out {name}: {reason}", err=True)
