@@ -14,7 +14,7 @@ def data(
         str | None, typer.Argument(metavar="NAME", help="Which; without it, all are listed.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where it goes: the user's cache.")
+        Path | None, typer.Option(metavar="DIR", help="Where it goes, if not to the user's cache.")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
