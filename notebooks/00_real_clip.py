@@ -42,7 +42,7 @@ follow = {name: registry.get(name) for name in registry.NAMES}
 #
 # Nobody knows the true motion of this clip, but a heart comes back: one beat after end-systole each point should be about
 # where it was. For this, all trackers start from the drawn wall at end-systole and are not told that what follows is a whole beat, so that speckle tracking does not
-# take its drift out; EchoTracker, too, starts where it is not wont to, since there the wall was drawn. Below, from one end-diastole to the next, speckle tracking does take it out.
+# take its drift out; below, from one end-diastole to the next, it does.
 
 # %% tags=["remove-cell"]
 beat = default_template()
@@ -85,7 +85,7 @@ table(
 # ## Is the drawn wall reached?
 #
 # The walls that were drawn at end-diastole before and after it, by hand and to {glue:text}`drawn:.1f` mm, give another check: how far those that were tracked
-# are from them, on average over the points of both.
+# are from them, on average over the points of both. Here EchoTracker starts where it is not wont to, in the frame of end-systole, and runs both ways.
 
 # %% tags=["hide-input"]
 glue("drawn", beat.attrs["mesh_uncertainty_mm"])

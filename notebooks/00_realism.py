@@ -41,7 +41,7 @@ operator = SectorOperator(CLINICAL, progress=False)
 # %% [markdown]
 # ## The clip in the cohort
 #
-# Grey levels, grain and correlation ({ref}`as on the page before <sec-patients>`) of the real clip, whose wall was drawn by hand ({doc}`/book/data`), and of a cohort. Of
+# Grey levels, grain and correlation (as of the {ref}`virtual patients <sec-patients>`) of the real clip, whose wall was drawn by hand ({doc}`/book/data`), and of a cohort. Of
 # {glue:text}`surveyed` patients drawn as those of HUNT are, one recording each, the three views in turn, was made and measured in an archived run of
 # `tas realism` ({glue:text}`survey_made:s`); {glue:text}`live:s` made again for this page, with numbers
 # that differ by at most {glue:text}`live_off:.2g` %. A quantity counts as *inside* where the clip

@@ -38,7 +38,6 @@ from tas_lib.accuracy import (
     FAR,
     GOALS,
     exact_image,
-    exact_images,
     percent,
     place,
     relative_error,
@@ -46,6 +45,7 @@ from tas_lib.accuracy import (
 )
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.figures import show_power
+from tas_lib.parallel import side_by_side
 from tas_lib.simulator import (
     PROBES,
     Acquisition,
@@ -140,7 +140,7 @@ hard = {angle: place(1e-3 * hard_ranges, np.radians(angle)) for angle in hard_an
 wanted = {seed: (acq, *scatterers(acq, checked, seed)) for seed in seeds}
 wanted |= {"beside": (acq, *beside)}
 wanted |= {("points", a): (acq, *at, np.ones(len(hard_ranges))) for a, at in hard.items()}
-exact = exact_images(wanted)
+exact = side_by_side(exact_image, wanted)
 fast = {name: operator(*points) for name, (_, *points) in wanted.items()}
 
 

@@ -14,10 +14,10 @@
 # (sec-limits)=
 # # Where the simulator can't be trusted
 #
-# *On which choices its accuracy hangs, what becomes of it with other probes and sequences, and what no choice can mend.*
+# *On which choices its accuracy hangs, what becomes of it with another sequence and in tissue that attenuates, and what no choice can mend.*
 #
-# {ref}`The page before <sec-simulator>` measured the operator's error with the settings in use. Here these are varied, and
-# the acquisition with them.
+# {ref}`The page before <sec-simulator>` measured the operator's error with the settings in use. Here these are varied, then
+# the acquisition.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -31,6 +31,7 @@ phantom_range = [10, 150]  # [mm]
 
 # %% tags=["hide-input"]
 import dataclasses
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,14 +40,14 @@ import pandas as pd
 from tas_lib.accuracy import (
     FAR,
     GOALS,
-    exact_images,
-    operators,
+    exact_image,
     percent,
     place,
     scatterers,
 )
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.figures import show_power
+from tas_lib.parallel import side_by_side
 from tas_lib.simulator import Acquisition, Diverging, SectorOperator
 from tas_lib.simulator.calibration import Settings
 
@@ -82,13 +83,15 @@ variants |= {
     ("depth step", factor): dataclasses.replace(default, depth_step=factor * default.depth_step)
     for factor in depth_steps
 }
-made = operators(
+made = side_by_side(
+    partial(SectorOperator, progress=False),
     {name: (other, None) for name, other in others.items()}
-    | {name: (acq, settings) for name, settings in variants.items()}
+    | {name: (acq, settings) for name, settings in variants.items()},
 )
 points = {"default": scatterers(acq, checked, seeds[0])}
-points |= {name: scatterers(other, checked) for name, other in others.items()}
-exact = exact_images({name: ((others | {"default": acq})[name], *p) for name, p in points.items()})
+points |= {name: scatterers(other, checked, seeds[0]) for name, other in others.items()}
+seen_by = others | {"default": acq}
+exact = side_by_side(exact_image, {name: (seen_by[name], *p) for name, p in points.items()})
 
 # %% [markdown]
 # ## Why these settings?
@@ -253,11 +256,11 @@ glue("lossy_verdict", "within" if beyond["0.5 dB/cm/MHz"] <= GOALS["far"] else "
 #   the plane don't mix.
 # - **A sector of many lines.** The operator wants a regular phased array without grating lobes, and lines
 #   as dense as its beams. A handful of lines or too coarse an array it refuses; curved arrays it doesn't know.
-# - **The error is measured where we looked**: random fields, single points, one cyst. It is relative to the local
+# - **The error is measured where we looked**, here and on the page before: random fields, single points, one cyst. It is relative to the local
 #   signal; far below a bright neighbour (under -50 dB) it may be all there is.
 
 # %% tags=["remove-cell"]
 glue("r_min", 1e3 * acq.r_min)
 
 # %% tags=["hide-input"]
-provenance(profile, seeds, "00_simulator_limits")
+provenance(profile, seeds[0], "00_simulator_limits")

@@ -114,7 +114,7 @@ table(
 # paper's from CoTracker's, learnt from rendered scenes; ours from those of a network that learnt from hearts
 # with the simplest of motions and speckle that does not fade (`burman`), which alone errs by {glue:text}`start_sshf:.2f` and
 # {glue:text}`start_hunt:.2f` mm. Each learnt in {glue:text}`steps` steps of {glue:text}`batch` clips. {glue:text}`command:s`, commit {glue:text}`commit:s`,
-# {glue:text}`date:s`; the networks of each stage, with their error on data of their own kind that they did not learn from:
+# {glue:text}`date:s`; the networks of each stage, with their error on those films of their own data by which the weights to keep were chosen:
 
 # %% tags=["hide-input"]
 networks = pd.DataFrame(made["networks"])
@@ -124,7 +124,7 @@ table(
         name: {
             "networks": len(some),
             "trained on": ", ".join(some.device.unique()),
-            "minutes each, median": f"{some.minutes.median():.0f}",
+            "minutes to these weights, median": f"{some.minutes.median():.0f}",
             "error, own data (mm)": f"{some.validation_mte_mm.mean():.2f}",
             "commits": ", ".join(some.commit.unique()),
         }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
-from tas_lib.parallel import in_order, one_thread
-from tas_lib.simulator import Acquisition, SectorOperator
+from tas_lib.simulator import Acquisition
 from tas_lib.simulator.exact import band, beamform, echo_spectra
 
 FAR = 20e-3  # range [m] from which on the second goal holds
@@ -40,7 +38,8 @@ def exact_image(
 ) -> np.ndarray:
     """I/Q (depth, line) of the exact model, frequency by frequency; a minute for 20,000 points.
 
-    With all frequencies above `floor_db` of the pulse's spectrum.
+    x, z (count,) [m] and coefficients rc (count,), as `SectorOperator` takes them in the plane;
+    with all frequencies above `floor_db` of the pulse's spectrum.
     """
     farthest = max(acq.r_max, *np.hypot(x, z)) + acq.probe.aperture
     f = np.arange(*band(acq, floor_db), 0.8 * acq.c / (2 * farthest))
@@ -48,30 +47,10 @@ def exact_image(
 
 
 def relative_error(image: np.ndarray, exact: np.ndarray) -> float:
-    """Relative L2 difference of I/Q data."""
+    """Relative L2 difference of I/Q data of any one shape."""
     return float(np.linalg.norm(image - exact) / np.linalg.norm(exact))
 
 
 def percent(image: np.ndarray, exact: np.ndarray, rows: np.ndarray) -> float:
-    """`relative_error` of some depths, `rows` (depth,) bool [%]."""
+    """`relative_error` of I/Q (depth, line) at some depths, `rows` (depth,) bool [%]."""
     return 100 * relative_error(image[rows], exact[rows])
-
-
-def operators(wanted: Mapping[Hashable, tuple]) -> dict[Hashable, SectorOperator]:
-    """An operator each of the arguments of `SectorOperator`, side by side."""
-
-    def operator(arguments: tuple) -> SectorOperator:
-        with one_thread():
-            return SectorOperator(*arguments, progress=False)
-
-    return dict(zip(wanted, in_order(operator, wanted.values()), strict=True))
-
-
-def exact_images(wanted: Mapping[Hashable, tuple]) -> dict[Hashable, np.ndarray]:
-    """An image each of the arguments of `exact_image`, side by side."""
-
-    def image(arguments: tuple) -> np.ndarray:
-        with one_thread():
-            return exact_image(*arguments)
-
-    return dict(zip(wanted, in_order(image, wanted.values()), strict=True))

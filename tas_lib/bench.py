@@ -1,4 +1,4 @@
-"""How fast the simulator is on the machine at hand, beside PyMUST and FastSIMUS.
+"""How fast and accurate the simulator is on this machine, beside PyMUST and FastSIMUS.
 
 Nobody waits for a whole frame of PyMUST: its time is measured on a few shots and few scatterers and
 scaled up, as it grows in proportion to both. FastSIMUS is measured where it is installed.

@@ -1,10 +1,10 @@
-"""The evaluation cohorts (section IV-A.2), as virtual patients whose true motion is known.
+"""Cohorts of virtual patients: the three of section IV-A.2, and two of our own.
 
 SSHF and HUNT: every patient is filmed twice, by probes placed anew; HUNT-A: once, for two
-observers; and two cohorts of our own, of infarcts and of templates. Every patient, visit and
-recording has random numbers of its own, so that a larger cohort contains the smaller one and a
-recording is the same whoever makes it. Sizes, views and visits are the paper's; populations, poses
-and settings are our choice.
+observers; sizes, views and visits are the paper's. Infarcts are for their segments that don't move,
+templates to be simulated again. Every patient, visit and recording has random numbers of its own,
+so that a larger cohort contains the smaller one and a recording is the same whoever makes it.
+Populations, poses and settings are our choice.
 """
 
 from __future__ import annotations

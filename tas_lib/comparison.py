@@ -6,6 +6,7 @@ replacement (Efron and Tibshirani 1993, DOI 10.1007/978-1-4899-4541-9).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 from scipy.stats import bootstrap
 
 from tas_lib import recording
-from tas_lib.collection import manifest_of
+from tas_lib.collection import digest, manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
 from tas_lib.journal import Journal, gather
@@ -115,12 +116,16 @@ def over(
 
     Raises InputError, also where weights have seen one of the patients.
     """
-    manifest = cohort_in(folder)
+    manifest, folder = cohort_in(folder), Path(folder).resolve()
     check_unseen(trackers, manifest)
+
+    def key_of(entry: dict[str, Any]) -> str:
+        return json.dumps([entry["file"], digest(folder / entry["file"]), entry.get("observers")])
+
     rows = gather(
-        partial(rows_of, folder=Path(folder).resolve(), trackers=dict(trackers)),
+        partial(rows_of, folder=folder, trackers=dict(trackers)),
         manifest["recordings"],
-        lambda entry: f"{entry['file']} {entry['sha256']}",
+        key_of,
         manifest["cohort"],
         "recording",
         journal=journal,

@@ -13,31 +13,39 @@ from tqdm import tqdm
 
 from tas_lib.errors import InputError
 from tas_lib.farm import each
-from tas_lib.provenance import facts
+from tas_lib.locks import hold
+from tas_lib.provenance import code, facts
 
 Item = TypeVar("Item")
 Rows = list[dict[str, Any]]
-PASSING = "date", "threads"  # of `facts`: they change no result
+PASSING = "commit", "date", "threads"  # of `facts`: they change no result that `code` does not tell
 
 
 class Journal:
     """Rows of items by their keys, in a file of one line each; without a path, in none.
 
-    made: what the rows depend on, beside their item. Lines of anything else, of other versions, or
-    cut short are passed over; those of edited code are not taken up, as nothing tells which edit.
+    made: what the rows depend on, beside their item. Lines of anything else, of other code or
+    versions, or cut short are passed over. Raises InputError where the file cannot be used, or is
+    used by another process.
     """
 
     def __init__(self, path: Path | None = None, **made: Any):
         now = {key: value for key, value in facts().items() if key not in PASSING}
-        about = json.dumps([made, now], sort_keys=True, default=str)
+        about = json.dumps([made, code(), now], sort_keys=True, default=str)
         self._made = hashlib.sha256(about.encode()).hexdigest()
-        self._path, self.found = path, {}
-        if path is None or not path.is_file() or now["commit"].endswith("-dirty"):
+        self._path, self.found = path, dict[str, Rows]()
+        if path is None:
             return
-        for line in path.read_bytes().splitlines():
+        try:
+            path.touch()
+            hold(path)
+            lines = path.read_bytes().splitlines()
+        except OSError as error:
+            raise _unusable(path, error) from error
+        for line in lines:
             try:
                 made_by, key, rows = json.loads(line)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
             if made_by == self._made:
                 self.found[key] = rows
@@ -46,18 +54,27 @@ class Journal:
         self.found[key] = rows
         if self._path is None:
             return
-        line = json.dumps([self._made, key, rows], default=lambda value: value.item())
+        line = json.dumps([self._made, key, rows], default=lambda value: value.tolist())
         try:
             with self._path.open("a") as file:
                 file.write(f"\n{line}\n")  # after what a kill may have left of the line before
         except OSError as error:
-            problem, remedy = f"cannot be written ({error.strerror})", "free some room"
-            raise InputError(self._path, "file", problem, remedy) from error
+            raise _unusable(self._path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> InputError:
+    problem = f"cannot be written ({error.strerror})"
+    return InputError(path, "file", problem, "free some room or choose another folder")
 
 
 @contextmanager
 def unfinished(out: Path | None, **made: Any) -> Iterator[Journal]:
-    """A `Journal` beside the file that will be written, which goes away when all is done."""
+    """A `Journal` beside the file that will be written, which goes away when all is done.
+
+    Raises InputError where no file can be written, so that a long run does not end there.
+    """
+    if out and out.is_dir():
+        raise InputError(out, "file", "is a folder", "name a file in it")
     path = out and out.with_name(f"{out.name}.part")
     yield Journal(path, **made)
     if path:
@@ -80,13 +97,14 @@ def gather(
     workers: see `farm.each`. Raises the InputError of the first item that has one.
     """
     journal, items = journal or Journal(), list(items)
-    missing = [item for item in items if key_of(item) not in journal.found]
+    keys = {id(item): key_of(item) for item in items}
+    missing = [item for item in items if keys[id(item)] not in journal.found]
     done = len(items) - len(missing)
     pairs = each(rows_of, missing, workers)
     with tqdm(desc=what, total=len(items), initial=done, unit=unit, disable=not progress) as bar:
         for item, rows in pairs:
             if isinstance(rows, InputError):
                 raise rows
-            journal.enter(key_of(item), rows)
+            journal.enter(keys[id(item)], rows)
             bar.update()
-    return [row for key in sorted(map(key_of, items)) for row in journal.found[key]]
+    return [row for key in sorted(keys.values()) for row in journal.found[key]]

@@ -1,4 +1,4 @@
-"""One process at a time writes in a folder."""
+"""One process at a time writes in a folder, or in a file."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 from tas_lib.errors import InputError
 
 
-def hold(folder: Path) -> None:
-    """Keep a folder for this process until it ends, however it does.
+def hold(place: Path) -> None:
+    """Keep a folder or a file for this process until it ends, however it does.
 
     Raises InputError where another process holds it. File systems without locks are not kept.
     """
-    _hold(folder.resolve())
+    _hold(place.resolve())
 
 
 @cache
-def _hold(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)  # open as long as the process lives
+def _hold(place: Path) -> None:
+    handle = os.open(place, os.O_RDONLY)  # open as long as the process lives
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        remedy = "wait until it has ended, or name another folder"
-        raise InputError(folder, "folder", "is in use by another run", remedy) from error
+        kind = "folder" if place.is_dir() else "file"
+        remedy = f"wait until it has ended, or name another {kind}"
+        raise InputError(place, kind, "is in use by another run", remedy) from error
     except OSError:
         os.close(handle)

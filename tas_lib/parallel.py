@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,6 +21,7 @@ from tas_lib.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Key = TypeVar("Key", bound=Hashable)
 
 
 def cores() -> int:
@@ -64,3 +65,15 @@ def in_order(
             for future in pending:
                 future.cancel()
     torch.set_num_threads(torch.get_num_threads())  # for threads to come, as for this one
+
+
+def side_by_side(
+    function: Callable[..., Result], wanted: Mapping[Key, tuple[Any, ...]]
+) -> dict[Key, Result]:
+    """function(*arguments) of each, by its key, on all cores with one thread each."""
+
+    def result(arguments: tuple[Any, ...]) -> Result:
+        with one_thread():
+            return function(*arguments)
+
+    return dict(zip(wanted, in_order(result, wanted.values()), strict=True))

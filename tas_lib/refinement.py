@@ -241,12 +241,12 @@ def trained(
     folder: str | Path, stages: Sequence[str], seeds: Sequence[int] = (0,)
 ) -> list[dict[str, Any]]:
     """What the cards of all networks that `refine` trained for a chain say of their training."""
-    told = "device", "minutes", "commit", "date", "validation_mte_mm"
+    keys = "device", "minutes", "commit", "date", "validation_mte_mm"
     found = []
     for k, seed in product(range(1, len(stages) + 1), seeds):
         chain = "-".join(stages[:k])
         about = card(Path(folder) / chain / f"seed{seed}" / "best.safetensors")
-        found.append({"chain": chain, "seed": seed, **{key: about[key] for key in told}})
+        found.append({"chain": chain, "seed": seed, **{key: about[key] for key in keys}})
     return found
 
 

@@ -114,3 +114,21 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     said = "best              observer     4 pairs: mean absolute difference "
     assert f"{said}{apart:.2f} points" in result.stdout
     assert "best              visit        4 pairs" in result.stdout
+
+
+def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatch):
+    out, seen, opened = tmp_path / "out.json", [], recording.open
+    words = ["agreement", str(folder), "--tracker", "a", "--workers", "1", "--out", str(out)]
+
+    def broken(path):
+        seen.append(path.name)
+        if len(seen) == 4:
+            raise InputError(path, "file", "went away", "put it back")
+        return opened(path)
+
+    monkeypatch.setattr(recording, "open", broken)
+    assert CliRunner().invoke(cli.app, words).exit_code == 2 and not out.exists()
+    assert CliRunner().invoke(cli.app, words).exit_code == 0
+    assert seen == ["0.nc", "1.nc", "2.nc", "3.nc", "3.nc"]
+    assert archive.read(out)[0].groupby("file").size().tolist() == [6] * 4
+    assert not list(tmp_path.glob("*.part"))

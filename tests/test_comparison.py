@@ -183,7 +183,6 @@ def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatc
     """With the same numbers, and no recording tracked twice."""
     words = ["evaluate", str(folder), "--tracker", "a", "--tracker", "b", "--workers", "1"]
     whole, out, calls = tmp_path / "whole.json", tmp_path / "out.json", []
-    monkeypatch.setattr("tas_lib.journal.facts", lambda: {"commit": "clean"})
     evaluate = comparison.evaluate
     assert CliRunner().invoke(cli.app, [*words, "--out", str(whole)]).exit_code == 0
 
@@ -201,3 +200,34 @@ def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatc
     one, two = (archive.read(path)[0].drop(columns="seconds") for path in (whole, out))
     pd.testing.assert_frame_equal(one, two)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_other_weights_are_judged_anew_and_never_mixed(folder, tmp_path, monkeypatch):
+    """Neither with what a cut run has found of the old ones, nor while they are replaced."""
+    net, path, out = registry.network("myotracker"), tmp_path / "a.safetensors", tmp_path / "o.json"
+    words = ["evaluate", str(folder), "--tracker", str(path), "--workers", "1", "--out", str(out)]
+    evaluate, calls, at_second = comparison.evaluate, [], []
+
+    def watched(ds, tracker):
+        calls.append(tracker)
+        if len(calls) == 2:
+            at_second.pop()()
+        return evaluate(ds, tracker)
+
+    def cut():
+        raise InputError("disk", "film", "went away", "put it back")
+
+    def run(then):
+        calls.clear()
+        at_second.append(then)
+        return CliRunner().invoke(cli.app, words)
+
+    monkeypatch.setattr(registry, "weights_of", Path)
+    monkeypatch.setattr(comparison, "evaluate", watched)
+    weights.save(net, path, {})
+    assert run(cut).exit_code == 2
+    weights.save(net, path, {"seed": 1})
+    assert run(lambda: None).exit_code == 0 and len(calls) == 3
+    out.unlink()
+    found = run(lambda: weights.save(net, path, {"seed": 2}))
+    assert "weights: changed while they were judged" in found.stderr and not out.exists()

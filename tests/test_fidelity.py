@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tas_lib import archive, cli, fidelity, recording
+from tas_lib.errors import InputError
 from tas_lib.fidelity import FLOOR, TEMPLATE
 from tas_lib.scene import Choices, Scene
 
@@ -51,3 +52,21 @@ def test_the_true_motion_is_known_of_virtual_templates_alone(folder, tmp_path, m
     result = CliRunner().invoke(cli.app, [*words, "--workers", "1"])
     assert result.exit_code == 0, result.output
     assert "strategies DIR --truth --seed 0" in (tmp_path / "out.json").read_text()
+
+
+def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatch):
+    out, seen, opened = tmp_path / "out.json", [], fidelity.open_template
+    words = ["strategies", str(folder), "--workers", "1", "--out", str(out)]
+
+    def broken(path):
+        seen.append(path.name)
+        if len(seen) == 2:
+            raise InputError(path, "file", "went away", "put it back")
+        return opened(path)
+
+    monkeypatch.setattr(fidelity, "open_template", broken)
+    assert CliRunner().invoke(cli.app, words).exit_code == 2 and not out.exists()
+    assert CliRunner().invoke(cli.app, words).exit_code == 0
+    assert seen == ["0.nc", "1.nc", "1.nc"] and not list(tmp_path.glob("*.part"))
+    table, _ = archive.read(out)
+    assert table.groupby("file").size().nunique() == 1 and table.file.nunique() == 2

@@ -1,11 +1,14 @@
 """A table that was cut short goes on: nothing is made twice, nothing of other code taken up."""
 
 import json
+import sys
 from functools import partial
+from subprocess import PIPE, Popen
 
 import numpy as np
 import pandas as pd
 import pytest
+from test_faults import room
 
 from tas_lib import journal as journals
 from tas_lib.errors import InputError
@@ -17,8 +20,9 @@ ITEMS = ["c", "a", "b"]
 @pytest.fixture(autouse=True)
 def facts(monkeypatch):
     """What makes the rows; a test may change it."""
-    now = {"commit": "abc", "date": "2026-01-01", "threads": "1 of 2 cores"}
-    monkeypatch.setattr(journals, "facts", lambda: now)
+    now = {"code": "abc", "commit": "a", "date": "2026-01-01", "threads": "1 of 2 cores"}
+    monkeypatch.setattr(journals, "facts", lambda: {k: v for k, v in now.items() if k != "code"})
+    monkeypatch.setattr(journals, "code", lambda: now["code"])
     return now
 
 
@@ -74,11 +78,11 @@ def test_lines_after_one_cut_short_count(tmp_path):
     assert Journal(path).found == {"a": [{"x": 1}]}
 
 
-@pytest.mark.parametrize("change", [{"commit": "abd"}, {"commit": "abc-dirty"}, {"torch": "9"}])
+@pytest.mark.parametrize("change", [{"code": "abd"}, {"torch": "9"}, {"device": "another"}])
 def test_other_code_takes_nothing_up(tmp_path, facts, change):
     path = tmp_path / "x.part"
     Journal(path).enter("a", [{"x": 1}])
-    facts |= {"date": "2026-01-02", "threads": "2 of 2 cores"}
+    facts |= {"commit": "b", "date": "2026-01-02", "threads": "2 of 2 cores"}
     assert Journal(path).found
     facts |= change
     assert not Journal(path).found
@@ -95,6 +99,38 @@ def test_a_file_of_something_else_is_passed_over(tmp_path, text):
     assert not Journal(tmp_path / "x.part").found
 
 
-def test_no_room_is_said(tmp_path):
-    with pytest.raises(InputError, match="cannot be written"):
-        Journal(tmp_path / "no folder" / "x.part").enter("a", [])
+def test_deep_nonsense_is_passed_over(tmp_path):
+    (tmp_path / "x.part").write_text("[" * 100_000)
+    assert not Journal(tmp_path / "x.part").found
+
+
+def test_a_full_disk_is_said(tmp_path):
+    journal = Journal(tmp_path / "x.part")
+    with room(100), pytest.raises(InputError, match=r"x.part: file: cannot be written \(File too"):
+        journal.enter("a", [{"x": "x" * 200}])
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_made(tmp_path):
+    for out in (tmp_path / "no folder" / "x.json", tmp_path):
+        made = []
+        with pytest.raises(InputError, match="cannot be written|is a folder"):
+            run(out, made)
+        assert not made
+
+
+def test_two_runs_do_not_share_a_journal(tmp_path):
+    hold = "from tas_lib.journal import Journal; from pathlib import Path; import sys\n"
+    hold += "Journal(Path(sys.argv[1])); print('held', flush=True); input()"
+    words = [sys.executable, "-c", hold, str(tmp_path / "x.part")]
+    with Popen(words, stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=r"x.part: file: is in use by another run"):
+            Journal(tmp_path / "x.part")
+        other.stdin.write("\n")
+
+
+@pytest.mark.parametrize("value", [np.float32(0.1), np.bool_(True), np.arange(3), (1, 2), None])
+def test_what_is_kept_is_what_was_found(tmp_path, value):
+    Journal(tmp_path / "x.part").enter("a", [{"x": value}])
+    ((row,),) = Journal(tmp_path / "x.part").found.values()
+    assert np.array_equal(row["x"], value)

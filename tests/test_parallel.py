@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tas_lib.errors import InputError
-from tas_lib.parallel import cores, in_order, one_thread
+from tas_lib.parallel import cores, in_order, one_thread, side_by_side
 
 
 @settings(max_examples=25, deadline=None)
@@ -146,3 +146,12 @@ def test_cores_are_those_the_process_may_use(monkeypatch):
 def test_nobody_at_work_is_refused(workers):
     with pytest.raises(InputError, match="workers: are .*at least one"):
         list(in_order(str, [1], workers))
+
+
+def test_side_by_side_keeps_keys_and_gives_each_one_thread():
+    def work(a, b):
+        return a + b, torch.get_num_threads()
+
+    found = side_by_side(work, {"late": (1, 2), ("first", 0): (3, 4)})
+    assert found == {"late": (3, 1), ("first", 0): (7, 1)}
+    assert list(found) == ["late", ("first", 0)]

@@ -46,13 +46,13 @@ def agreement(
     from tas_lib.recording import replacing
 
     named, words = titled(tracker, runs)
-    with (
-        replacing(out) as temporary,  # first, so that a long run does not end at a bad path
-        unfinished(out, agreement=words, weights=weights_of(named)) as journal,
-    ):
+    files = weights_of(named)
+    with unfinished(out, agreement=words, weights=files) as journal:
         rows = readings(cohort, named, workers, journal=journal, progress=not quiet)
         command = f"tas agreement DIR {words} --out FILE"
-        temporary.write_text(archived(rows, cohort, named, command))
+        text = archived(rows, cohort, named, files, command)
+        with replacing(out) as temporary:
+            temporary.write_text(text)
     if quiet:
         return
     table = strains(rows)

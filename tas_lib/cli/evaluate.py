@@ -44,7 +44,8 @@ def evaluate(
 
     They start from the true walls. Prints means over the recordings: distance from the true
     motion, of peak GLS from the true one, the share of recordings in which triangles turn over,
-    and seconds. The JSON has more. A run with --out that was cut short goes on.
+    and seconds. The JSON has more. A run with --out that was cut short goes
+    on; what --cohort makes is kept in DIR alone.
 
     \b
     Examples:
@@ -59,19 +60,20 @@ def evaluate(
     if folder is None and cohort is None:
         raise InputError("evaluate", "DIR", "is missing", "name a cohort's folder, or --cohort")
     named, words = titled(tracker, runs)
+    files = weights_of(named)
     with (
         nullcontext(folder) if folder else TemporaryDirectory() as place,
-        replacing(out) if out else nullcontext() as temporary,  # a bad path ends no long run
-        unfinished(out, evaluate=words, weights=weights_of(named)) as journal,
+        unfinished(out, evaluate=words, weights=files) as journal,
     ):
         if cohort is not None:
             make_cohort(cohort, place, None, seed, workers, not quiet, profile=profile)
             words = f"--cohort {cohort} --profile {profile} --seed {seed} {words}"
         table = compare(place, named, workers, journal=journal, progress=not quiet)
         command = f"tas evaluate {'DIR ' * (folder is not None)}{words} --out FILE"
-        text = archived(table, place, named, command)
-        if temporary is not None:
-            temporary.write_text(text)
+        text = archived(table, place, named, files, command)
+        if out:
+            with replacing(out) as temporary:
+                temporary.write_text(text)
     if as_json:
         typer.echo(text)
     if quiet or as_json:

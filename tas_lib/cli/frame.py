@@ -160,15 +160,25 @@ def titled(trackers: list[str] | None, runs: Path | None) -> tuple[dict[str, str
 
 
 def archived(
-    table: "pd.DataFrame", cohort: str | Path, trackers: dict[str, str | Path], command: str
+    table: "pd.DataFrame",
+    cohort: str | Path,
+    trackers: dict[str, str | Path],
+    files: dict[str, str | None],
+    command: str,
 ) -> str:
-    """JSON of what trackers did on a cohort, and of what made it."""
+    """JSON of what trackers did on a cohort, and of what made it.
+
+    files: `weights_of` the trackers before they began. Raises InputError where they have changed.
+    """
     from tas_lib import archive
     from tas_lib.comparison import made_by
     from tas_lib.provenance import facts
 
+    if weights_of(trackers) != files:
+        remedy = "wait until their training has ended, and run this again"
+        raise InputError("trackers", "weights", "changed while they were judged", remedy)
     made = {"command": command, **made_by(cohort), **facts()}
-    return archive.text(table, **made, weights_sha256=weights_of(trackers))
+    return archive.text(table, **made, weights_sha256=files)
 
 
 def weights_of(trackers: dict[str, str | Path]) -> dict[str, str | None]:

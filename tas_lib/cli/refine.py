@@ -77,8 +77,8 @@ def refine(
     strategies (s1, s1-s2 ...) with its motion, data and networks (seed0/best.safetensors; how far
     one that learns has come stands in seed0/log.csv); chains that begin alike share what they have
     in common. motion.json tells of each tracked film how far its motion is from the truth, where
-    that is known, and of each network what it was trained on and how long. A run that was stopped
-    goes on where it was.
+    that is known, and of each network on which device it was trained and in how many minutes its
+    weights were found. A run that was stopped goes on where it was.
 
     \b
     Example:

@@ -50,16 +50,14 @@ def strategies(
     from tas_lib.recording import replacing
 
     paths = templates_in(templates)[:n]
-    with (
-        replacing(out) as temporary,  # first, so that a long run does not end at a bad path
-        unfinished(out, strategies=seed, truth=truth) as journal,
-    ):
+    with unfinished(out, strategies=seed, truth=truth) as journal:
         table = fidelity(paths, seed, workers, truth=truth, journal=journal, progress=not quiet)
         chosen = f"--n {n} " * (n is not None) + "--truth " * truth
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
         cohort = made_by(templates) if (templates / MANIFEST).exists() else {}
         made = {"command": command, **cohort, "seed": seed, **facts()}
-        temporary.write_text(archive.text(table, **made))
+        with replacing(out) as temporary:
+            temporary.write_text(archive.text(table, **made))
     if quiet:
         return
     means = table.groupby("strategy", sort=False)[["mae", "mean", "spread"]].mean()

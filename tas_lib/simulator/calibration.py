@@ -47,7 +47,7 @@ class Zone:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How fine the calibration is; "How accurate" varies tolerances and depths."""
+    """How fine the calibration is; "Where the simulator can't be trusted" varies them."""
 
     zones: tuple[Zone, ...] = (
         Zone(0.7, 46, 0.015),
