@@ -28,7 +28,7 @@ seed = 0
 import numpy as np
 
 from tas_lib.book import glue, provenance
-from tas_lib.laboratory import DENSITY, FRAMES, NEAREST, SCRIPT, Preset, laboratory
+from tas_lib.laboratory import DENSITY, FRAMES, NEAREST, SCRIPT, Preset, defaults, laboratory
 from tas_lib.simulator import Acquisition, elevation, statistics
 from tas_lib.speckle import Window, correlation
 from tas_lib.templates import default_template
@@ -38,13 +38,13 @@ template = default_template()
 curves = correlation(template).mean(("longitudinal", "radial")).values
 clip = curves[template.attrs["es_frame"] :]  # from end-systole on
 
-depth, out_of_plane, steps = 84e-3, 0.2, FRAMES - 1
+depth, out_of_plane, steps = 1e-3 * defaults(acq)["z"], 0.2, FRAMES - 1
 inside = np.linspace(-0.4, 0.4, 5) * Window().size
 left = {
     strain: np.mean(np.abs(statistics.strain_theory(acq, depth, strain, inside)) ** 2)
     for strain in (-0.2, -0.2 / steps)
 }
-crossed = {r: elevation.correlation(acq, r, 1e-3) for r in (30e-3, 84e-3, 140e-3)}
+crossed = {r: elevation.correlation(acq, r, 1e-3) for r in (30e-3, depth, 140e-3)}
 gone = elevation.correlation(acq, depth, 1e-3 * out_of_plane * steps)
 mixed = 0.6**2 / (0.6**2 + 0.4**2)
 
@@ -67,8 +67,8 @@ presets = [
         "and frame by frame the tracker hardly errs. What would a tracker find that compares with frame 0? At which "
         "depth does speckle fade first?",
         f"By the last frame tissue has crossed {steps * out_of_plane:.0f} mm, and theory leaves {gone:.2f} of the correlation at "
-        f"84 mm: other scatterers fill the slice, and of frame 0 nothing is left to be found. Near the "
-        f"probe speckle fades first. After 1 mm theory leaves {crossed[30e-3]:.2f} at 30 mm, {crossed[84e-3]:.2f} at 84 mm and "
+        f"{1e3 * depth:.0f} mm: other scatterers fill the slice, and of frame 0 nothing is left to be found. Near the "
+        f"probe speckle fades first. After 1 mm theory leaves {crossed[30e-3]:.2f} at 30 mm, {crossed[depth]:.2f} at {1e3 * depth:.0f} mm and "
         f"{crossed[140e-3]:.2f} at 140 mm: behind the focus of the lens the slice grows thicker, but its wavefront is "
         f"curved, and crossing it turns the phases.",
     ),

@@ -29,7 +29,7 @@ function laboratory(root) {
   const [play, slider, status, note] = ["play", "frame", "status", "note"].map(find);
   const [stories, questions] = ["preset", "question"].map((name) => [...root.querySelectorAll(`[data-${name}]`)]);
   const inputs = {};
-  const MIDDLE = 84, places = { x: [-60, 60, 0.1], z: [25, 145, 0.1] };
+  const middle = 1e3 * PIVOT, places = { x: [-60, 60, 0.1], z: [25, 145, 0.1] };
   const address = addressOf("lab", facts.defaults, {
     ...Object.fromEntries(Object.entries(CONTROLS).map(([key, c]) => [key, c.slice(2, 5)])),
     ...places, strategy: STRATEGIES, question: [0, stories.length - 1, 1], frame: [0, FRAMES - 1, 1],
@@ -215,7 +215,7 @@ function laboratory(root) {
   // Moves a point towards the middle until its window lies in the picture.
   function keepInside() {
     const inside = () => film.inside(film.toPixel([1e-3 * state.x, 1e-3 * state.z]));
-    while (!inside()) { state.x = within(0.97 * state.x, places.x); state.z = within(MIDDLE + 0.97 * (state.z - MIDDLE), places.z); }
+    while (!inside()) { state.x = within(0.97 * state.x, places.x); state.z = within(middle + 0.97 * (state.z - middle), places.z); }
   }
 
   const place = (x, z) => {
