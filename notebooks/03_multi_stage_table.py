@@ -133,7 +133,8 @@ table(
 )
 
 # %% [markdown]
-# Several networks shared a device, and with it their minutes. What is certain of the differences is shown by intervals: patients are drawn again, seeds averaged.
+# Several networks shared a device, and with it their minutes. How sure differences are of other patients is shown by
+# intervals: patients are drawn again, seeds averaged. What other seeds would find is not in them, but in the SDs above.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Error of each row less that of D0 S1, the same patients tracked by both: ours with 95 % intervals by patient, the paper's beside it.", "name": "fig-rows"}}
 apart = {}
@@ -181,8 +182,8 @@ for name, judged in rows.items():
 
 # %% [markdown]
 # Does the order of rows agree? Kendall's rank correlation of ours with the paper's is {glue:text}`tau_sshf` for SSHF and
-# {glue:text}`tau_hunt` for HUNT (1: same order, 0: none, -1: reversed; 95 % interval by patient). Rows that differ from D0 S1
-# by more than their interval: {glue:text}`sure_sshf` (SSHF); {glue:text}`sure_hunt` (HUNT).
+# {glue:text}`tau_hunt` for HUNT (1: same order, 0: none, -1: reversed; 95 % interval by patient). Rows
+# whose difference from D0 S1 has an interval without zero: {glue:text}`sure_sshf` (SSHF); {glue:text}`sure_hunt` (HUNT).
 
 # %% tags=["remove-cell"]
 run, anew = archive["hunt"], []
