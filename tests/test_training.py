@@ -330,6 +330,7 @@ def test_batches_train(data, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # with one core
 def test_examples_are_the_same_whoever_draws_them(data, tmp_path, monkeypatch):
     best = run(tmp_path / "alone", data)
     monkeypatch.setattr(training, "DRAWING", {"cpu": 2})
