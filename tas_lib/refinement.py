@@ -237,6 +237,20 @@ def motions(folder: str | Path, stages: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def collections(folder: str | Path, stages: Sequence[str]) -> list[dict[str, Any]]:
+    """Of all data and motion that `refine` made for a chain: chain, kind, films and commit."""
+    found = []
+    for k, kind in product(range(1, len(stages) + 1), ("data", "motion")):
+        if (k, kind) == (len(stages), "motion"):
+            continue
+        chain = "-".join(stages[:k])
+        manifest = manifest_of(Path(folder) / chain / kind, "run `tas refine`")
+        commits = ", ".join(made["commit"] for made in manifest["made_with"])
+        films = len(manifest["recordings"])
+        found.append({"chain": chain, "kind": kind, "films": films, "commit": commits})
+    return found
+
+
 def trained(
     folder: str | Path, stages: Sequence[str], seeds: Sequence[int] = (0,)
 ) -> list[dict[str, Any]]:

@@ -136,6 +136,8 @@ def test_the_whole_chain_of_virtual_patients(tmp_path):
     told = json.loads((tmp_path / "motion.json").read_text())
     assert told["command"].startswith("tas refine --stages s1,s3 --profile smoke")
     assert [(n["chain"], n["seed"]) for n in told["networks"]] == [("s1", 0), ("s1-s3", 0)]
+    of = [(c["chain"], c["kind"], c["films"]) for c in told["collections"]]
+    assert of == [("s1", "data", 4), ("s1", "motion", 6), ("s1-s3", "data", 6)]
     assert len(told["rows"]) == 6 and {row["chain"] for row in told["rows"]} == {"s1"}
     for row in told["rows"]:
         motions = row["motions"]

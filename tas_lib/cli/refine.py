@@ -90,7 +90,7 @@ def refine(
     from tas_lib.dataset import templates_in
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
-    from tas_lib.refinement import CHAINS, check, motions, refine, trained
+    from tas_lib.refinement import CHAINS, check, collections, motions, refine, trained
     from tas_lib.training import profile as budget
 
     chains = list(CHAINS.values())
@@ -109,7 +109,8 @@ def refine(
         patients = PATIENTS[profile]
         make_cohort("templates", templates, patients, 0, workers, not quiet, profile=size)
     sources = templates_in(templates)
-    rows, networks, failed = dict[str, Any](), dict[str, Any](), dict[str, str]()
+    rows, networks, made_of = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    failed = dict[str, str]()
     chosen_seeds = [int(seed) for seed in seeds.split(",")]
     for chain in chains:
         weights, left_out = refine(
@@ -125,6 +126,7 @@ def refine(
         )
         failed |= left_out
         rows |= {(row["chain"], row["file"]): row for row in motions(out, chain)}
+        made_of |= {(c["chain"], c["kind"]): c for c in collections(out, chain)}
         networks |= {(n["chain"], n["seed"]): n for n in trained(out, chain, chosen_seeds)}
         if not quiet:
             for path in weights:
@@ -136,6 +138,7 @@ def refine(
     with replacing(out / "motion.json") as temporary:
         made: dict[str, Any] = {"command": f"tas refine {words}", **facts(device)}
         made |= {"init_sha256": init and digest(init), "networks": list(networks.values())}
+        made["collections"] = list(made_of.values())
         made["rows"] = list(rows.values())
         temporary.write_text(json.dumps(made, indent=1))
     for name, reason in failed.items():
