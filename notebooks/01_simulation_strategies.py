@@ -26,7 +26,6 @@
 profile = "laptop"
 seed = 0
 frame_step = 1  # of the clip's frames, every how many are simulated
-check_scatterers = 50  # in the comparison with PyMUST
 
 # %% tags=["hide-input"]
 import dataclasses
@@ -38,7 +37,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.path import Path
 
-from tas_lib.bench import pymust_seconds_per_frame
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.coherence import WallMap
 from tas_lib.figures import BRIGHTEN, draw_mesh, extent, show_frame
@@ -46,7 +44,7 @@ from tas_lib.mesh import centreline
 from tas_lib.player import film_player
 from tas_lib.recording import thin
 from tas_lib.scene import Choices, Scene, acquisition_for
-from tas_lib.simulator import Acquisition, SectorOperator, simulate_reference
+from tas_lib.simulator import SectorOperator
 from tas_lib.speckle import Window, correlation, speckle_size
 from tas_lib.strategies import s1, s3
 from tas_lib.templates import default_template
@@ -196,7 +194,8 @@ film_player(
 )
 
 # %% [markdown]
-# One film takes {glue:text}`film_seconds:.1f` s. All frames on this page are brightened alike, by a
+# One film takes {glue:text}`film_seconds:.1f` s, from an operator that imitates SIMUS {cite:p}`garcia2022`: {ref}`how accurate it is <sec-simulator>`, and
+# {ref}`how fast beside PyMUST <sec-speed>`. All frames on this page are brightened alike, by a
 # factor of {glue:text}`brighten:.1f`. The mesh is the simulations' *true* motion; on the
 # real clip it is only our drawing.
 
@@ -294,53 +293,10 @@ misfit = (gammas / gammas.loc["real clip"] - 1).drop("real clip").abs().max(axis
 good = [name for name in misfit.index if misfit[name] < 0.05]
 glue("good_gammas", ", ".join(good) or "none")
 
-# %% [markdown]
-# ## Does the fast simulator agree with PyMUST?
-#
-# The paper simulates with SIMUS {cite:p}`garcia2022`. Its Python implementation, PyMUST, would take
-# {glue:text}`hours:.1f` hours for one frame of the films above (one thread; scaled from fewer scatterers
-# and lines, timed here), so they come from an operator that is calibrated against the same model: a
-# low-rank expansion of the point-spread function, applied with non-uniform FFTs. Here both image
-# the same {glue:text}`check` random scatterers, with the same probe, focused lines and
-# delay-and-sum.
-
 # %% tags=["remove-cell"]
-acquisition = Acquisition()
-rng = np.random.default_rng(seed)
-r = np.sqrt(rng.uniform(12e-3**2, 148e-3**2, check_scatterers))
-angle = rng.uniform(-acquisition.sector / 2, acquisition.sector / 2, check_scatterers)
-points = r * np.sin(angle), r * np.cos(angle), rng.standard_normal(check_scatterers)
-start = time.perf_counter()
-slow = simulate_reference(acquisition, *points)
-reference_seconds = time.perf_counter() - start
-fast_operator = SectorOperator(acquisition)
-fast = fast_operator(*points)
-deep = acquisition.depth >= 25e-3
-glue("check", check_scatterers)
-for name, rows in {"error": deep, "error_near": ~deep}.items():
-    glue(name, 100 * np.linalg.norm((fast - slow)[rows]) / np.linalg.norm(slow[rows]))
-glue("reference_seconds", reference_seconds)
-
-many = 200_000
-r = np.sqrt(rng.uniform(12e-3**2, 148e-3**2, many))
-angle = rng.uniform(-acquisition.sector / 2, acquisition.sector / 2, many)
-points = r * np.sin(angle), r * np.cos(angle), rng.standard_normal(many)
-fast_operator(*points)
-start = time.perf_counter()
-for _ in range(20):
-    fast_operator(*points)
-glue("twenty_frames", time.perf_counter() - start)
 glue("gamma", choices.gamma)
 
-in_a_frame = len(scene.background) + len(scene.wall_uv)
-glue("hours", pymust_seconds_per_frame(operator.acq, in_a_frame) / 3600)
-
 # %% [markdown]
-# Beyond 25 mm they differ by {glue:text}`error:.2f` % (relative, in the $L_2$ norm of the I/Q data), nearer by
-# {glue:text}`error_near:.1f` %.
-# PyMUST took {glue:text}`reference_seconds:.0f` s for these few points; the operator takes
-# {glue:text}`twenty_frames:.2f` s for twenty frames of 200,000 scatterers.
-#
 # ## What the paper does not say, and what we chose
 #
 # | | our choice |

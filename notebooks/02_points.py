@@ -16,7 +16,7 @@
 #
 # *Choose a point of the wall, and see what its speckle does in the real clip and in the three simulations.*
 #
-# {ref}`The page before <sec-correlation>` compares all points at once. Here you look at one of the 36 points of the
+# {ref}`Another page <sec-correlation>` compares all points at once. Here you look at one of the 36 points of the
 # centreline: its window at end-systole (ES), the same tissue in another frame, and how alike the two are. Time counts
 # from end-diastole (ED). The simulations are the paper's strategies: S1 lets a fixed share *p* of the scatterers ride on
 # the tissue, S2 a share that follows the real curve, and S3 corrects S2 by what came of it ({ref}`all three

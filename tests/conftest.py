@@ -9,6 +9,7 @@ import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from tas_lib import mesh, recording
+from tas_lib.errors import InputError
 from tas_lib.readers.sector import Sector
 from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calibration
 from tas_lib.simulator.exact import band, beamform, echo_spectra
@@ -20,6 +21,19 @@ SECTOR = Sector(apex_row=-4.0, apex_column=80.0, half_angle=0.7, r_min=12.0, r_m
 
 def cartesian(r, angle):
     return r * np.sin(angle), r * np.cos(angle)
+
+
+class CutShort:
+    """A function of a file that, the `at`th time it is called, finds it gone. `seen`: its files."""
+
+    def __init__(self, function, at):
+        self.function, self.at, self.seen = function, at, []
+
+    def __call__(self, path):
+        self.seen.append(path.name)
+        if len(self.seen) == self.at:
+            raise InputError(path, "file", "went away", "put it back")
+        return self.function(path)
 
 
 def field(acq, count, seed=0, beside=0.0, below=0.0):

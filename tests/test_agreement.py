@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CutShort
 from test_evaluation import SHIFTS, Knowing
 from typer.testing import CliRunner
 
@@ -117,18 +118,12 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
 
 
 def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatch):
-    out, seen, opened = tmp_path / "out.json", [], recording.open
+    out, opened = tmp_path / "out.json", CutShort(recording.open, 4)
     words = ["agreement", str(folder), "--tracker", "a", "--workers", "1", "--out", str(out)]
 
-    def broken(path):
-        seen.append(path.name)
-        if len(seen) == 4:
-            raise InputError(path, "file", "went away", "put it back")
-        return opened(path)
-
-    monkeypatch.setattr(recording, "open", broken)
+    monkeypatch.setattr(recording, "open", opened)
     assert CliRunner().invoke(cli.app, words).exit_code == 2 and not out.exists()
     assert CliRunner().invoke(cli.app, words).exit_code == 0
-    assert seen == ["0.nc", "1.nc", "2.nc", "3.nc", "3.nc"]
+    assert opened.seen == ["0.nc", "1.nc", "2.nc", "3.nc", "3.nc"]
     assert archive.read(out)[0].groupby("file").size().tolist() == [6] * 4
     assert not list(tmp_path.glob("*.part"))

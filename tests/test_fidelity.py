@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from conftest import CutShort
 from typer.testing import CliRunner
 
 from tas_lib import archive, cli, fidelity, recording
-from tas_lib.errors import InputError
 from tas_lib.fidelity import FLOOR, TEMPLATE
 from tas_lib.scene import Choices, Scene
 
@@ -55,18 +55,12 @@ def test_the_true_motion_is_known_of_virtual_templates_alone(folder, tmp_path, m
 
 
 def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatch):
-    out, seen, opened = tmp_path / "out.json", [], fidelity.open_template
+    out, opened = tmp_path / "out.json", CutShort(fidelity.open_template, 2)
     words = ["strategies", str(folder), "--workers", "1", "--out", str(out)]
 
-    def broken(path):
-        seen.append(path.name)
-        if len(seen) == 2:
-            raise InputError(path, "file", "went away", "put it back")
-        return opened(path)
-
-    monkeypatch.setattr(fidelity, "open_template", broken)
+    monkeypatch.setattr(fidelity, "open_template", opened)
     assert CliRunner().invoke(cli.app, words).exit_code == 2 and not out.exists()
     assert CliRunner().invoke(cli.app, words).exit_code == 0
-    assert seen == ["0.nc", "1.nc", "1.nc"] and not list(tmp_path.glob("*.part"))
+    assert opened.seen == ["0.nc", "1.nc", "1.nc"] and not list(tmp_path.glob("*.part"))
     table, _ = archive.read(out)
     assert table.groupby("file").size().nunique() == 1 and table.file.nunique() == 2
