@@ -37,7 +37,7 @@ from tas_lib.segmentation import coarse
 from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers import registry
 from tas_lib.trackers.tracker import Tracker, track
-from tas_lib.trackers.weights import begin_from, card
+from tas_lib.trackers.weights import begin_from, training
 from tas_lib.training import Budget
 
 CHAINS = {  # the rows of Table I
@@ -255,12 +255,11 @@ def trained(
     folder: str | Path, stages: Sequence[str], seeds: Sequence[int] = (0,)
 ) -> list[dict[str, Any]]:
     """What the cards of all networks that `refine` trained for a chain say of their training."""
-    keys = "device", "minutes", "commit", "date", "validation_mte_mm"
     found = []
     for k, seed in product(range(1, len(stages) + 1), seeds):
         chain = "-".join(stages[:k])
-        about = card(Path(folder) / chain / f"seed{seed}" / "best.safetensors")
-        found.append({"chain": chain, "seed": seed, **{key: about[key] for key in keys}})
+        about = training(Path(folder) / chain / f"seed{seed}" / "best.safetensors")
+        found.append({"chain": chain, "seed": seed, **about})
     return found
 
 

@@ -208,6 +208,19 @@ def test_archived_runs_are_told_by_file():
     assert html.index("<span>cohort</span>") < html.index("&lt;evaluate&gt;")
 
 
+def test_trainings_are_told_by_network_and_seeds_together():
+    one = {"command": "tas train x", "sequences": 58, "strategy": "s3", "device": "CPU"}
+    one |= {"commit": "abc1234", "date": "2026-01-01", "validation_mte_mm": 1.0, "minutes": 4.6}
+    two = one | {"validation_mte_mm": 1.5, "commit": "def5678"}
+    networks = {"tas/tasnet/seed0": one, "tas/tasnet/seed1": two, "b": one}
+    told = book.trainings({"networks": networks})
+    assert list(told) == ["TAS-Net", "b"]
+    assert told["TAS-Net"]["seeds"] == "2" and told["b"]["seeds"] == "1"
+    assert told["TAS-Net"]["validation MTE (mm)"] == "1.25"
+    assert told["TAS-Net"]["commit"] == "abc1234, def5678" and told["b"]["minutes"] == "5"
+    assert told["b"]["sequences"] == "58 by S3" and "<span>train</span>" in told["b"]["command"]
+
+
 def test_provenance_states_what_made_a_result(monkeypatch):
     monkeypatch.setattr(provenance, "commit", lambda: "abc1234-dirty")
     html = book.provenance("smoke", 7, "01_x").data

@@ -136,6 +136,7 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     assert {"commit", "date", "device", "weights_sha256"} <= made.keys()
     assert made["recordings_by"] == "tas cohort hunt --n 2 --seed 0 --profile smoke --out DIR"
     assert made["recordings_commit"] == "a, b"
+    assert made["networks"] == {}  # neither has weights
     assert rows.closure.isna().all()  # half a beat has none
     assert np.shape(rows.calibration[0]) == (2, BINS) and len(rows.segments[0]) == 6
     printed = CliRunner().invoke(cli.app, [*words, "--json", "--quiet"])

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tas_lib import cli
 from tas_lib.errors import InputError
-from tas_lib.trackers import weights
+from tas_lib.trackers import registry, weights
 from tas_lib.trackers.cotracker import CoTracker
 from tas_lib.trackers.tasnet import TASNet
 
@@ -224,6 +224,13 @@ def test_a_card_is_shown(saved):
     assert result.exit_code == 0 and json.loads(result.stdout)["step"] == 3
     result = CliRunner().invoke(cli.app, ["weights", "card", "speckle"])
     assert result.exit_code == 2 and "weights: are none" in result.stderr
+
+
+def test_a_card_tells_of_the_last_training(saved):
+    assert weights.training(saved[0]) == {}
+    told = weights.training(registry.weights_of("tasnet"))
+    assert told.keys() == {*weights.TRAINING, "strategy"}
+    assert told["command"].startswith("tas train tasnet ") and told["strategy"] == "s3"
 
 
 def test_what_starts_from_published_weights_keeps_their_layout(tmp_path):

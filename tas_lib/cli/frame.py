@@ -173,12 +173,18 @@ def archived(
     from tas_lib import archive
     from tas_lib.comparison import made_by
     from tas_lib.provenance import facts
+    from tas_lib.trackers import registry, weights
 
     if weights_of(trackers) != files:
         remedy = "wait until their training has ended, and run this again"
         raise InputError("trackers", "weights", "changed while they were judged", remedy)
+    learnt = {
+        title: weights.training(file)
+        for title, name in trackers.items()
+        if (file := registry.weights_of(name))
+    }
     made = {"command": command, **made_by(cohort), **facts()}
-    return archive.text(table, **made, weights_sha256=files)
+    return archive.text(table, **made, weights_sha256=files, networks=learnt)
 
 
 def weights_of(trackers: dict[str, str | Path]) -> dict[str, str | None]:

@@ -36,6 +36,7 @@ COTRACKER_LICENCE = (
     "CC BY-NC 4.0: not for commercial use (CoTracker's weights, and what is trained from them)"
 )
 REMEDY = "give a file that this program wrote"
+TRAINING = "command", "sequences", "device", "minutes", "commit", "date", "validation_mte_mm"
 BROKEN = (  # what a file of any content may raise when it is read
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, AssertionError, SafetensorError, pickle.UnpicklingError),
@@ -68,6 +69,16 @@ def write(tensors: dict[str, Tensor], path: str | Path, texts: dict[str, str]) -
 def card(path: str | Path) -> dict[str, Any]:
     """A file's card. Raises InputError."""
     return _read(path, card_alone=True)[0]
+
+
+def training(path: str | Path) -> dict[str, Any]:
+    """What a file's card says of the last training: how, on what, where, when and how well.
+
+    Raises InputError.
+    """
+    about = card(path)
+    told = {key: about[key] for key in TRAINING if key in about}
+    return told | {key: about["data"][key] for key in ("strategy",) if "data" in about}
 
 
 def load(path: str | Path) -> Network:
