@@ -43,10 +43,11 @@ import pandas as pd
 
 from tas_lib.book import archived, glue, provenance, table, themed, told
 from tas_lib.cohorts import cases, film
-from tas_lib.comparison import by_patient, interval
+from tas_lib.comparison import people
 from tas_lib.evaluation import evaluate
 from tas_lib.evidence import Evidence
 from tas_lib.golden import compare
+from tas_lib.intervals import interval
 from tas_lib.simulator import CLINICAL, SectorOperator
 from tas_lib.trackers import registry, weights
 from tas_lib.trackers.registry import label
@@ -198,7 +199,7 @@ evidence = Evidence("archive")
 rows = evidence.comparison("hunt-a")  # archive/comparison_hunt-a.json
 rows["tracker"] = rows.tracker.str.removeprefix("tas/")
 archive = evidence.made["comparison_hunt-a"]
-mte, gls = by_patient(rows, "mte"), by_patient(rows, "gls_error")
+mte, gls = people(rows, "mte"), people(rows, "gls_error")
 glue("recordings", rows.file.nunique())
 glue("patients", len(mte))
 glue("cohort_seed", archive["seed"])
@@ -213,7 +214,7 @@ table(
         label(name): {
             "MTE (mm)": with_interval(mte[name]),
             "|GLS error| (% strain)": with_interval(gls[name]),
-            "δ average": f"{by_patient(rows, 'delta_average')[name].mean():.0%}",
+            "δ average": f"{people(rows, 'delta_average')[name].mean():.0%}",
             "folded films": f"{(rows.folds[rows.tracker == name] > 0).mean():.0%}",
             "seconds": f"{rows.seconds[rows.tracker == name].mean():.1f}",
         }

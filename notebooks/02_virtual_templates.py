@@ -30,7 +30,8 @@ import matplotlib.pyplot as plt
 from tas_lib import paper
 from tas_lib.book import archived, glue, provenance, table, themed, told
 from tas_lib.claims import best_s1
-from tas_lib.evidence import Evidence, estimate, less, people
+from tas_lib.comparison import people
+from tas_lib.evidence import Evidence, estimate, less
 from tas_lib.fidelity import FLOOR, TEMPLATE
 from tas_lib.scorecard import beside_claims
 

@@ -42,9 +42,10 @@ from scipy.stats import kendalltau
 from tas_lib import paper
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.cohorts import cases, film, make_cohort
-from tas_lib.comparison import by_patient, interval
+from tas_lib.comparison import people
 from tas_lib.dataset import templates_in
 from tas_lib.evaluation import evaluate
+from tas_lib.intervals import interval
 from tas_lib.refinement import CHAINS, motions, refine
 from tas_lib.simulator import CLINICAL, operator_of
 from tas_lib.trackers import registry, weights
@@ -177,7 +178,7 @@ themed(
 
 # %% tags=["remove-cell"]
 for name, judged in rows.items():
-    values = by_patient(judged.assign(tracker=judged.row), "mte")[list(CHAINS)].to_numpy()
+    values = people(judged, "mte", "row")[list(CHAINS)].to_numpy()
     theirs = printed.loc[COHORTS[name]].to_numpy()
 
     def agreement(values, theirs=theirs):
@@ -229,8 +230,8 @@ def spread_of(motions):
 def told(films, key):
     motions = [m[key] for m in films.motions]
     error = np.array([1e3 * m["error"] for m in motions])
-    people = pd.Series(error).groupby(films.patient.to_numpy()).mean().to_numpy()
-    low, high = interval(people)
+    means = pd.Series(error).groupby(films.patient.to_numpy()).mean().to_numpy()
+    low, high = interval(means)
     return {
         "films": len(films),
         "error (mm)": f"{error.mean():.2f} ({low:.2f} to {high:.2f})",

@@ -27,25 +27,28 @@ profile = "laptop"
 seed = 0
 
 # %% tags=["hide-input"]
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
 from tas_lib import paper
-from tas_lib.book import archived, glue, provenance, table, themed, told, trainings
+from tas_lib.book import archived, glue, provenance, table, tested, themed, told, trainings
 from tas_lib.claims import STEPS
-from tas_lib.evidence import Evidence, estimate, less, people
+from tas_lib.comparison import people
+from tas_lib.evidence import Evidence, estimate, less
 from tas_lib.scorecard import beside_claims
-from tas_lib.significance import holm, paired
+from tas_lib.significance import comparisons
 from tas_lib.trackers import registry
 
 MEASURES = {"mte": "MTE", "gls_error": "GLS MAE", "folded": "folds"}
 TITLES = {"mte": "MTE (mm)", "gls_error": "GLS error (% strain)", "folded": "folded films (%)"}
-ALONE = {
-    "windows both ways alone": "cotracker+bidirectional",
+OTHERS = {  # beside the steps
     "continuous visibility alone": "cotracker+continuous_visibility",
     "mesh embedding alone": "cotracker+mesh_embedding",
 }
-NAMES = STEPS | dict(list(ALONE.items())[1:]) | {"MyoTracker": "myotracker"}
+ALONE = {"windows both ways alone": "cotracker+bidirectional"} | OTHERS
+NAMES = STEPS | OTHERS | {"MyoTracker": "myotracker"}
 
 evidence = Evidence("archive")
 rows = evidence.ablation()
@@ -123,20 +126,20 @@ themed(draw, "Differences from CoTracker of the rows of Table II and of each cha
 # %% [markdown]
 # ## Do the changes add up?
 #
-# If they did, all three together would gain what each gains alone, summed. The interaction is what they gain beyond that (below
-# zero: more together).
+# If they did, all three together would change the errors by what each changes alone, summed. The interaction is what they change beyond that (below
+# zero: they gain more together).
 
 # %% tags=["hide-input"]
 interaction = {}
 for column, frame in frames.items():
-    gains = frame.sub(frame["cotracker"], axis=0)
-    sums = gains[list(ALONE.values())].sum(axis=1)
+    changes = frame.sub(frame["cotracker"], axis=0)
+    sums = changes[list(ALONE.values())].sum(axis=1)
     digits = 0 if column == "folded" else 2
     interaction[TITLES[column]] = {
-        **{name: told(estimate(gains[network]), digits) for name, network in ALONE.items()},
+        **{name: told(estimate(changes[network]), digits) for name, network in ALONE.items()},
         "sum": told(estimate(sums), digits),
-        "all three: TAS-Net": told(estimate(gains["tasnet"]), digits),
-        "interaction": told(estimate(gains["tasnet"] - sums), digits),
+        "all three: TAS-Net": told(estimate(changes["tasnet"]), digits),
+        "interaction": told(estimate(changes["tasnet"] - sums), digits),
     }
 table(pd.DataFrame(interaction))
 
@@ -147,21 +150,13 @@ table(pd.DataFrame(interaction))
 # signs of patients' mean differences, corrected after Holm for all the comparisons in the table.
 
 # %% tags=["hide-input"]
-tests = {}
 means = rows.pivot_table(["mte", "gls_error"], ["file", "patient"], "tracker", "mean")
-patient = means.index.get_level_values("patient")
-for column in ("mte", "gls_error"):
-    for before, after in zip(list(STEPS)[:-1], list(STEPS)[1:], strict=True):
-        of = means[column]
-        found = paired(of[STEPS[after]], of[STEPS[before]], patient)
-        tests[TITLES[column], after] = {
-            "difference": told(found.difference),
-            "p, t": found.t,
-            "p, signs": found.signs,
-        }
-tests = pd.DataFrame(tests).T
-tests["p, signs, Holm"] = holm(tests["p, signs"])
-table(tests, dict.fromkeys(("p, t", "p, signs", "p, signs, Holm"), "{:.2g}"))
+steps = {
+    (TITLES[column], after): ((column, STEPS[after]), (column, STEPS[before]))
+    for column in ("mte", "gls_error")
+    for before, after in pairwise(STEPS)
+}
+tested(comparisons(means, steps))
 
 # %% [markdown]
 # ## Verdicts

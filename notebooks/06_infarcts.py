@@ -81,8 +81,8 @@ themed(draw, "Strain curves of six segments: truth, speckle tracking, EchoTracke
 # ## Is an infarct found?
 #
 # A segment counts as akinetic where its true end-systolic strain is above {glue:text}`akinetic:.0f` %. A tracker calls it so where the strain that it measures is above some
-# threshold. The ROC curve has, for all thresholds, the share of akinetic segments that are called so over the share of the others that are, wrongly. The area under it is the
-# chance that of an akinetic segment and another one the akinetic one has the weaker measured shortening: 0.5 is a guess, 1 never fails.
+# threshold. For all thresholds, the ROC curve has the share of akinetic segments that are found over the share of the others that raise a false alarm. The area under it is the
+# chance that the akinetic one of two segments has the weaker measured shortening: 0.5 is a guess, 1 never fails.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "ROC curves: segments called akinetic rightly over those called so wrongly, for all thresholds on measured strain. Grey: guessing.", "name": "fig-roc"}}
 segments = by_segment(infarcts)

@@ -76,11 +76,9 @@ gained = (risk.risk[1.0] - risk.risk[0.8]) / (risk.risk[1.0] - risk.best[0.8])
 glue("gained", 100 * gained)
 off = float((seen.share * (seen.measured - seen.said).abs()).sum())
 glue("off", off)
-glue("of_speckle", "yes" if off < 0.1 else "no")
-glue("of_strain", "hardly" if gained < 0.1 else "a little" if gained < 0.5 else "yes")
 
 # %% [markdown]
-# Of the speckle: {glue:text}`of_speckle:s`; expected and measured correlation differ by {glue:text}`off:.2f` on average over the tenths. Of its strain: {glue:text}`of_strain:s`. The mean
+# Expected and measured correlation of the speckle differ by {glue:text}`off:.2f` on average over the tenths, weighted by their shares. As for strain, the mean
 # error of all segments is {glue:text}`all:s` % strain, of the 80 % most visible {glue:text}`fewer:s`. Had the errors been known, the best 80 % would err by {glue:text}`known:s`, so visibility finds
 # {glue:text}`gained:.0f` % of what there is to gain; the 80 % of the highest true correlation err by {glue:text}`correlated:s`.
 

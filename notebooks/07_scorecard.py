@@ -40,6 +40,7 @@ from tas_lib.claims import (
     LEAST,
     NAMED,
     PAR,
+    REDUCED,
     REFERENCE,
     RULES,
     SAME_ORDER,
@@ -47,6 +48,7 @@ from tas_lib.claims import (
     STRAIN,
     TASNET,
 )
+from tas_lib.comparison import people
 from tas_lib.evidence import (
     COHORTS,
     DESIGNS,
@@ -54,7 +56,6 @@ from tas_lib.evidence import (
     absolute,
     estimate,
     less,
-    people,
     ratio,
 )
 from tas_lib.numbers import called
@@ -99,8 +100,12 @@ glue("tolerance", 100 * TOLERANCE)
 # - *not reproduced* where a value lies at its limit or above;
 # - *not testable here* where nothing was measured that could say it: a run is missing, nobody has the data, or it is of another device.
 #
+# Intervals tell how sure a difference is of other patients, by these very networks; what other trainings would give is not in them (pages with several seeds show how far
+# seeds lie apart).
+#
 # A **number** is *reproduced* where the paper's lies in our 95 % interval, or ours within {glue:text}`tolerance:.0f` % of it; in *direction only* where ours lies on
-# the same side of its table's baseline as the paper's, or, if it is a bias, of zero; else *not reproduced*. A wide interval of ours makes it easy to hold the paper's number: look at both.
+# the same side of its table's baseline as the paper's, or, if it is the bias of one method from another, of zero; else *not reproduced*. The sign of a bias between two visits or two
+# observers says who was named first, and decides nothing. A wide interval of ours makes it easy to hold the paper's number: look at both.
 #
 # Claims in words need limits in numbers. Ours, chosen before the runs (strain in percent of the length at end-diastole, % strain, here and below):
 
@@ -109,6 +114,7 @@ limits = {
     '"on a par", ratio of errors at most': PAR,
     '"of the same order", ratio of differences at most': SAME_ORDER,
     '"far more often", times at least': FAR_MORE,
+    '"substantially" fewer, times at most': REDUCED,
     "a refinement that stays stable, growth of the motion's error at most": GROWTH,
     '"a few seconds", at most': SECONDS,
     "GLS error between diseases, % strain, at most (the paper's)": DISEASES,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tas_lib import recording
-from tas_lib.bland_altman import by_patient
+from tas_lib.bland_altman import of_patients
 from tas_lib.comparison import over, ready
 from tas_lib.errors import InputError
 from tas_lib.journal import Journal
@@ -106,14 +106,14 @@ def pairs(table: pd.DataFrame, apart: str, first: object, second: object) -> pd.
 
 
 def spread(paired: pd.DataFrame, by: str = "segment") -> pd.DataFrame:
-    """`bland_altman.by_patient` of `pairs`, first - second [% strain], for each value of a key.
+    """`bland_altman.of_patients` of `pairs`, first - second [% strain], for each value of a key.
 
     Rows in the order in which they come; columns n and (bias, sd, absolute) x (value, low, high).
     Raises InputError where a value has fewer than three pairs.
     """
     found = {}
     for value, some in paired.groupby(by, sort=False):
-        numbers = by_patient(some["first"], some["second"], some.patient)
+        numbers = of_patients(some["first"], some["second"], some.patient)
         found[value] = {("n", ""): len(some)} | {
             (name, end): getattr(number, end)
             for name, number in numbers.items()

@@ -3,7 +3,7 @@
 Differences d = first - second have bias mean(d), SD s and limits of agreement bias +- 1.96 s, all
 with 95 % intervals: that of the bias from Student's t, those of the limits exact for normal
 differences, from the non-central t (Carkeet 2015, DOI 10.1097/OPX.0000000000000513). They suppose
-independent pairs; where a patient gives several, `by_patient` draws whole patients anew.
+independent pairs; where a patient gives several, `of_patients` draws whole patients anew.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tas_lib.comparison import interval
 from tas_lib.errors import InputError
+from tas_lib.intervals import interval
 
 LIMIT = stats.norm.ppf(0.975)  # 1.96 SD: where 95 % of normal differences lie
 
@@ -36,7 +36,7 @@ class Agreement(NamedTuple):
     upper: Estimate
     absolute: float  # mean |difference|: the paper's MAE
     slope: Estimate  # of the difference over the mean of both
-    p_slope: float  # that there is none
+    p_slope: float  # of one so steep by chance, if there is none
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
@@ -61,7 +61,7 @@ def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
     )
 
 
-def by_patient(
+def of_patients(
     first: np.ndarray, second: np.ndarray, patient: np.ndarray, seed: int = 0
 ) -> dict[str, Estimate]:
     """Bias, SD and mean absolute difference of pairs (n,), with intervals by bootstrap of patients.
@@ -79,7 +79,7 @@ def by_patient(
         return np.array([total / n, spread**0.5, absolute / n])
 
     found = interval(sums, numbers, seed)
-    ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, 3))  # one patient has no interval
+    ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, 3))  # few patients have no interval
     return {
         name: Estimate(*map(float, three))
         for name, *three in zip(("bias", "sd", "absolute"), numbers(sums), *ends, strict=True)

@@ -122,6 +122,15 @@ def told(number: tuple[float, float, float], digits: int = 2) -> str:
     return value if exact or "nan" in (low, high) else f"{value} ({low}\xa0to\xa0{high})"
 
 
+def tested(found: pd.DataFrame) -> Styler:
+    """`significance.comparisons` as a table."""
+    names = {"t": "p, t", "signs": "p, signs", "holm": "p, signs, Holm"}
+    return table(
+        found.assign(difference=found.difference.map(told)).rename(columns=names),
+        dict.fromkeys(names.values(), lambda p: "<0.0001" if p < 1e-4 else f"{p:.2g}"),
+    )
+
+
 def command(words: str) -> str:
     """A command line as HTML, whose lines break between words alone."""
     spans = " ".join(f"<span>{escape(word)}</span>" for word in words.split())

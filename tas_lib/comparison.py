@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 
 from tas_lib import recording
 from tas_lib.collection import digest, manifest_of
@@ -28,7 +27,6 @@ from tas_lib.trackers import registry, weights
 from tas_lib.trackers.tracker import Tracker
 
 KNOWN = "patient", "view", "pathology"  # of a recording, beside its file
-DRAWS = 4_000
 MAKE = "make a cohort: `tas cohort`"
 
 
@@ -156,27 +154,7 @@ def check_unseen(trackers: Mapping[str, str | Path], cohort: dict[str, Any]) -> 
             raise InputError(path, "patients", problem, "evaluate on others")
 
 
-def by_patient(table: pd.DataFrame, column: str) -> pd.DataFrame:
+def people(rows: pd.DataFrame, column: str, columns: str = "tracker") -> pd.DataFrame:
     """A column's mean over each patient's recordings: patients x trackers, as they come."""
-    means = table.pivot_table(column, "patient", "tracker", "mean")
-    return means[table.tracker.unique()]
-
-
-def interval(
-    values: np.ndarray, statistic: Callable[[np.ndarray], Any] = np.mean, seed: int = 0
-) -> tuple[Any, Any]:
-    """95 % bootstrap interval (percentiles) of a statistic of patients' values (P, ...).
-
-    The statistic is a number or an array (k,), and so are the ends. NaN where there is one patient.
-    """
-    if len(values) < 2:
-        return np.nan, np.nan
-    found = bootstrap(
-        (np.arange(len(values)),),
-        lambda drawn: statistic(values[drawn]),
-        n_resamples=DRAWS,
-        vectorized=False,
-        method="percentile",
-        rng=seed,
-    )
-    return tuple(found.confidence_interval)
+    means = rows.pivot_table(column, "patient", columns, "mean")
+    return means.reindex(columns=rows[columns].unique())

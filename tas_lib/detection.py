@@ -7,12 +7,11 @@ whose measured strain is above a threshold, which runs from the most shortened s
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from scipy.stats import rankdata
 
 from tas_lib.bland_altman import Estimate
-from tas_lib.comparison import interval
 from tas_lib.errors import InputError
+from tas_lib.intervals import interval, rows_by
 
 AKINETIC = -5.0  # end-systolic strain [%]; our choice: scars of our hearts have -3 to 2
 
@@ -39,14 +38,12 @@ def area(strain: np.ndarray, akinetic: np.ndarray, patient: np.ndarray) -> Estim
     as chance, 0.5. Raises InputError.
     """
     strain, akinetic = _checked(strain, akinetic)
-    rows = pd.Series(range(len(strain))).groupby(np.asarray(patient)).apply(np.asarray)
 
     def drawn(people: np.ndarray) -> float:
         some = np.concatenate(people)
         return _area(strain[some], akinetic[some])
 
-    people = rows.to_numpy(dtype=object)
-    return Estimate(_area(strain, akinetic), *interval(people, drawn))
+    return Estimate(_area(strain, akinetic), *interval(rows_by(patient), drawn))
 
 
 def _area(strain: np.ndarray, akinetic: np.ndarray) -> float:

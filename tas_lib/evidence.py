@@ -2,7 +2,7 @@
 
 Networks are titled by data set and name ("tas/tasnet"), those of several seeds with /seed0, /seed1
 ... behind it. Errors are averaged over seeds; of agreement, which is of readings by one network,
-the first seed counts.
+its first seed counts. Intervals are of other patients, not of other trainings.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 
 from tas_lib import archive
 from tas_lib.agreement import GLOBAL, pairs, strains
 from tas_lib.bland_altman import Estimate
-from tas_lib.comparison import DRAWS, interval
+from tas_lib.comparison import people
 from tas_lib.errors import InputError
+from tas_lib.intervals import interval, interval_apart
 from tas_lib.refinement import CHAINS
 
 COHORTS = "sshf", "hunt", "hunt-a"
 PAPERS_DEVICE = "NVIDIA A40"  # whose milliseconds the paper gives
 MADE_BY = {  # archive -> what writes it
     "strategies": "tas strategies TEMPLATES",
+    "strategies_truth": "tas strategies TEMPLATES --truth",
     "table1_sshf": "make table1",
     "table1_hunt": "make table1",
     "refine": "make table1",
@@ -34,9 +35,11 @@ MADE_BY = {  # archive -> what writes it
     "starts": "tas evaluate HUNT-A --tracker echotracker --tracker echotracker@es"
     " --tracker myotracker --tracker myotracker@first",
     "bench_trackers": "tas bench trackers --json",
+    "comparison_infarcts": "tas evaluate INFARCTS --tracker tas/tasnet=tasnet ...",
 }
 for _name in COHORTS:
     MADE_BY |= {
+        f"learners_{_name}": f"tas evaluate {_name.upper()} --runs RUNS",
         f"comparison_{_name}": f"tas evaluate {_name.upper()} --tracker tas/tasnet=tasnet ...",
         f"agreement_{_name}": f"tas agreement {_name.upper()} --tracker tas/tasnet=tasnet ...",
     }
@@ -51,7 +54,7 @@ class Design(NamedTuple):
 
     cohorts: tuple[str, ...]
     apart: str  # of `agreement.APART`
-    both: tuple[object, object] = (None, None)  # its two values; of trackers: any and a reference
+    both: tuple[object, object] = (None, None)  # the two; trackers are named when they are paired
 
 
 DESIGNS = {  # as the paper calls them
@@ -86,11 +89,16 @@ class Evidence:
 
     def _strains(self, cohort: str) -> pd.DataFrame:
         rows = self.rows(f"agreement_{cohort}")
-        return strains(rows[rows.seed.isna() | (rows.seed == "0")])
+        first = rows.groupby("tracker").seed.transform("min")
+        return strains(rows[rows.seed.isna() | (rows.seed == first)])
 
     def comparison(self, *cohorts: str) -> pd.DataFrame:
         """`errors` of trackers on the patients of cohorts, from the true walls."""
         return errors(pd.concat([self.rows(f"comparison_{cohort}") for cohort in cohorts]))
+
+    def learners(self, *cohorts: str) -> pd.DataFrame:
+        """`errors` of networks that learnt our data or Burman's, all with one budget."""
+        return errors(pd.concat([self.rows(f"learners_{cohort}") for cohort in cohorts]))
 
     def ablation(self) -> pd.DataFrame:
         return errors(self.rows("ablation"))
@@ -100,7 +108,7 @@ class Evidence:
         rows = errors(pd.concat([self.rows(f"table1_{cohort}") for cohort in cohorts]))
         titles = {"-".join(chain): title for title, chain in CHAINS.items()}
         rows = rows.assign(tracker=rows.tracker.map(titles)).dropna(subset="tracker")
-        return people(rows, "mte")
+        return people(rows, "mte")[list(CHAINS)]
 
     def starts(self) -> pd.DataFrame:
         """Mean MTE [mm] of each patient (rows) by trackers with their starts (columns)."""
@@ -137,21 +145,20 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def people(rows: pd.DataFrame, column: str, columns: str = "tracker") -> pd.DataFrame:
-    """Means of a column: patients x trackers."""
-    return rows.pivot_table(column, "patient", columns, "mean")
-
-
 def absolute(paired: pd.DataFrame) -> pd.Series:
     """Mean |first - second| of each patient's pairs."""
     return (paired["first"] - paired["second"]).abs().groupby(paired.patient).mean()
 
 
 def estimate(values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean) -> Estimate:
-    """A statistic of patients' values (P, ...) with its 95 % interval."""
+    """A statistic of patients' values (P, ...) with its 95 % interval.
+
+    Raises InputError where there is none, or one is not known.
+    """
     values = np.asarray(values, float)
-    if not len(values):
-        raise InputError("evidence", "patients", "are none", "look at the archive's titles")
+    if not (len(values) and np.isfinite(values).all()):
+        problem = "is not known of all patients" if len(values) else "is of no patient"
+        raise InputError("evidence", "a value", problem, "judge all trackers on all of them")
     return Estimate(*map(float, (statistic(values), *interval(values, statistic))))
 
 
@@ -162,7 +169,7 @@ def exact(value: float) -> Estimate:
 
 def less(frame: pd.DataFrame, first: str, second: str) -> Estimate:
     """Mean over patients (rows) of first less second, two columns."""
-    return estimate((frame[first] - frame[second]).dropna().to_numpy())
+    return estimate(frame[first] - frame[second])
 
 
 def ratio(first: pd.Series, second: pd.Series) -> Estimate:
@@ -173,11 +180,4 @@ def ratio(first: pd.Series, second: pd.Series) -> Estimate:
 
 def apart(first: pd.Series, second: pd.Series) -> Estimate:
     """Mean of first less mean of second, of other patients: drawn anew by themselves."""
-    ends = bootstrap(
-        (first, second),
-        lambda one, two, axis: one.mean(axis) - two.mean(axis),
-        n_resamples=DRAWS,
-        method="percentile",
-        rng=0,
-    ).confidence_interval
-    return Estimate(float(first.mean() - second.mean()), *map(float, ends))
+    return Estimate(float(first.mean() - second.mean()), *interval_apart(first, second))

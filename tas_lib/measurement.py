@@ -13,6 +13,7 @@ along its tracks.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -92,16 +93,29 @@ def whole_beat(film: xr.Dataset) -> bool:
 
 
 def spread(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """SD of samples (trackers, 1 + drawings, ...) over both, and half the interval's width.
+    """SD of one reading by any tracker from any drawing, and half the interval's width.
 
-    The interval is the value +- Student's t times SD, 95 %. NaN where fewer than three runs gave a
+    Of samples (trackers k, drawings n, ...). The variance is that of trackers' means, of k - 1
+    degrees of freedom, and that of drawings within trackers, of k (n - 1); the interval is the
+    value +- SD times Student's t, 95 %, at what degrees of freedom both together have
+    (Satterthwaite 1946, DOI 10.2307/3002019). NaN where fewer than three runs are, or one gave no
     number.
     """
-    table = pd.DataFrame(samples.reshape(samples.shape[0] * samples.shape[1], -1))
-    count = table.count()
-    sd = table.std().where(count > 2)
-    half = student.ppf((1 + CONFIDENCE) / 2, (count - 1).clip(lower=1)) * sd
-    return tuple(values.to_numpy().reshape(samples.shape[2:]) for values in (sd, half))
+    k, n = samples.shape[:2]
+    if k * n < 3:
+        return tuple(np.full((2, *samples.shape[2:]), np.nan))
+    parts, freedom = [], []
+    if k > 1:
+        parts.append(samples.mean(axis=1).var(axis=0, ddof=1))
+        freedom.append(k - 1)
+    if n > 1:
+        share = 1 - 1 / n if k > 1 else 1  # the rest is in the means
+        parts.append(share * samples.var(axis=1, ddof=1).mean(axis=0))
+        freedom.append(k * (n - 1))
+    variance = np.sum(parts, axis=0)
+    lost = sum(part**2 / of for part, of in zip(parts, freedom, strict=True))
+    degrees = np.divide(variance**2, lost, out=np.ones_like(variance), where=lost > 0)
+    return np.sqrt(variance), student.ppf((1 + CONFIDENCE) / 2, degrees) * np.sqrt(variance)
 
 
 def measure(
@@ -127,15 +141,14 @@ def measure(
         found = corrections.follow(beat, first, meshes)
     known = beat.assign(mesh=(MESH_DIMS, found.tracks.values))
     others, notes = _readings(known, frame, drawings, seed)
-    readings = [Reading(mesh, frame, int(beat.attrs["es_frame"])), *others]
-    ways = [
-        {at: _inside(beat, reading.mesh + there - mesh) for at, there in meshes.items()}
-        for reading in readings
+    ways = [meshes] + [
+        {at: _inside(beat, other.mesh + there - mesh) for at, there in meshes.items()}
+        for other in others
     ]
-    work = [(tracker, way) for tracker in trackers.values() for way in ways]
-    runs = [
+    _, *rest = product(trackers.values(), ways)  # the first run is `found`
+    runs = [_curves(found, beat)] + [
         _curves(corrections.follow(beat, tracker, way), beat)
-        for tracker, way in tqdm(work, "strain", unit="run", disable=not progress)
+        for tracker, way in tqdm(rest, "strain", unit="run", disable=not progress)
     ]
     film = beat.merge(found, combine_attrs="override")
     film.attrs |= {"tracker": next(iter(trackers)), "start_frame": frame}
@@ -145,7 +158,7 @@ def measure(
         walls,
         tuple(trackers),
         np.reshape(runs, (len(trackers), len(ways), *runs[0].shape)),
-        np.array([reading.es_frame for reading in readings]),
+        np.array([beat.attrs["es_frame"], *(other.es_frame for other in others)]),
         quality,
         (*_notes(film, quality, runs[0][-1, 0]), *notes),
     )

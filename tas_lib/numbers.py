@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from tas_lib import paper
-from tas_lib.bland_altman import Estimate, by_patient
+from tas_lib.bland_altman import Estimate, of_patients
 from tas_lib.claims import REFERENCE, STEPS, TASNET, best_s1
-from tas_lib.evidence import DESIGNS, Evidence, estimate, exact, people
+from tas_lib.comparison import people
+from tas_lib.evidence import DESIGNS, Evidence, estimate, exact
 from tas_lib.trackers.registry import LEARNT
 
 COLUMNS = {"MTE": "mte", "GLS MAE": "gls_error", "folds": "folded"}
@@ -18,14 +19,20 @@ SEGMENTS = {  # of Figure 4 -> ours
     "Mid inferoseptal": "mid inferoseptal",
     "Apical lateral": "apical anterolateral",
 }
-BASELINES = {  # table -> row beside which others are seen, at the same place; of Figure 4: a place
+BASELINES = {  # table -> row beside which others are seen, of the same cohort or design
     "V-A": "S1",
     "Table I": "D0 S1",
     "Table II": "CoTracker",
     "Table III": "TAS-Net | TAS-1K",
     "Table IV": "TAS-Net | TAS-1K",
-    "Figure 4": "R vs R",
+    "Figure 4": "R vs R",  # no row but a comparison, beside which others of its row are seen
     "IV-C": "TAS-Net",
+}
+EXCHANGEABLE = {  # differences whose sign says which of two was named first
+    "SSHF+HUNT test-retest",
+    "HUNT-A agreement",
+    "T vs T",
+    "R vs R",
 }
 NO_REAL_DATA = "real data with EchoPac's labels are not public"
 
@@ -94,21 +101,19 @@ def _table1(e: Evidence, number: pd.Series) -> Estimate | str:
 
 
 def _table2(e: Evidence, number: pd.Series) -> Estimate | str:
-    if number.row in STEPS:
-        return _mean(people(e.ablation(), COLUMNS[number.metric]), STEPS[number.row])
-    rows = e.comparison(number["where"].lower())  # MyoTracker is no step of the ablation
-    return _mean(people(rows, COLUMNS[number.metric]), f"tas/{_name(number.row)}")
+    network = STEPS.get(number.row, _name(number.row))
+    return _mean(people(e.ablation(), COLUMNS[number.metric]), network)
 
 
 def _table3(e: Evidence, number: pd.Series) -> Estimate | str:
     cohort, view = number["where"].split()
-    rows = e.comparison(cohort.lower())
+    rows = e.learners(cohort.lower())
     return _mean(people(rows[rows["view"] == view], "mte"), title(number.row))
 
 
 def _table4(e: Evidence, number: pd.Series) -> Estimate:
     paired = e.pairs(DESIGNS[number["where"]], title(number.row))
-    return by_patient(paired["first"], paired["second"], paired.patient)[SPREADS[number.metric]]
+    return of_patients(paired["first"], paired["second"], paired.patient)[SPREADS[number.metric]]
 
 
 def _figure4(e: Evidence, number: pd.Series) -> Estimate:
@@ -119,7 +124,7 @@ def _figure4(e: Evidence, number: pd.Series) -> Estimate:
     paired = paired[paired["view"] == "A4C"]
     if segment:
         paired = paired[paired.segment == segment]
-    return by_patient(paired["first"], paired["second"], paired.patient)[SPREADS[number.metric]]
+    return of_patients(paired["first"], paired["second"], paired.patient)[SPREADS[number.metric]]
 
 
 def _speed(e: Evidence, number: pd.Series) -> Estimate | str:

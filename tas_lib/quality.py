@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tas_lib.comparison import interval
 from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS
+from tas_lib.intervals import interval, rows_by
 
 COVERAGES = np.arange(0.1, 1.001, 0.05)
 
@@ -60,8 +60,7 @@ def risk_coverage(score: np.ndarray, error: np.ndarray, patient: np.ndarray) -> 
         raise InputError("risk", "score, error, patient", problem, "give one of each a segment")
     if not np.isfinite([score, error]).all():
         raise InputError("risk", "score, error", "hold NaN", "take a tracker that gives visibility")
-    rows = pd.Series(range(len(score))).groupby(np.asarray(patient)).apply(np.asarray)
-    people = rows.to_numpy(dtype=object)
+    people = rows_by(patient)
 
     def risks(drawn: np.ndarray, by: np.ndarray = -score) -> np.ndarray:
         some = np.concatenate(drawn)

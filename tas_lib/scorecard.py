@@ -14,7 +14,7 @@ from tas_lib.bland_altman import Estimate
 from tas_lib.claims import RULES
 from tas_lib.errors import InputError
 from tas_lib.evidence import Evidence, NotRun
-from tas_lib.numbers import baseline, ours
+from tas_lib.numbers import EXCHANGEABLE, baseline, ours
 
 
 def scorecard(folder: str | Path) -> dict[str, Any]:
@@ -75,8 +75,9 @@ def _number(e: Evidence, number: pd.Series) -> dict[str, Any]:
     found = _found(ours, e, number)
     if isinstance(found, str):
         return {"verdict": verdicts.NOT_TESTABLE, "why": found, "ours": None}
-    sides = 0.0, 0.0
-    if number.metric != "bias":
+    if number.metric == "bias":
+        sides = (number.value, 0.0) if number["where"] in EXCHANGEABLE else (0.0, 0.0)
+    else:
         known = paper.numbers().set_index(["table", "row", "where", "metric"], drop=False)
         beside = known.loc[baseline(number)]
         base = _found(ours, e, beside)

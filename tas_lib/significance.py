@@ -8,6 +8,7 @@ JSTOR 4615733). A test that finds no difference shows no equality; `equivalent` 
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,8 @@ import pandas as pd
 from scipy import stats
 
 from tas_lib.bland_altman import Estimate
-from tas_lib.comparison import interval
 from tas_lib.errors import InputError
+from tas_lib.intervals import interval
 
 SIGNS = 9_999  # drawn at random, where all would be more
 LOW, HIGH = 0.8, 1.25  # of a ratio that counts as equal: the convention of bioequivalence
@@ -27,7 +28,7 @@ class Paired(NamedTuple):
     """Of the first less the second, in their unit."""
 
     difference: Estimate  # mean over patients, 95 % bootstrap interval by patient
-    t: float  # p that the first errs no less: Student's t, all recordings
+    t: float  # p, if the first errs no less: Student's t, all recordings
     signs: float  # the same by random signs, a patient each
 
 
@@ -36,7 +37,7 @@ def paired(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> Paired
 
     patient (n,): whose each recording is. Raises InputError.
     """
-    one, two = _by_patient(first, second, patient)
+    one, two = _means(first, second, patient)
     difference = one - two
     middle = Estimate(float(difference.mean()), *interval(difference))
     signs = stats.permutation_test(
@@ -62,10 +63,25 @@ def holm(p: np.ndarray) -> np.ndarray:
     return corrected
 
 
+def comparisons(errors: pd.DataFrame, pairs: Mapping[Hashable, tuple]) -> pd.DataFrame:
+    """`paired` of pairs of columns, by their titles, and p after Holm for all of them together.
+
+    errors: recordings, told apart by an index with a level `patient`, x what is compared. Columns:
+    difference, t, signs, holm. Raises InputError.
+    """
+    patient = errors.index.get_level_values("patient")
+    found = {
+        title: paired(errors[first], errors[second], patient)._asdict()
+        for title, (first, second) in pairs.items()
+    }
+    table = pd.DataFrame(found).T
+    return table.assign(holm=holm(table.signs))
+
+
 class Equivalence(NamedTuple):
     ratio: Estimate  # of means, with its 90 % interval (Fieller)
-    p: float  # that the ratio lies outside LOW to HIGH
-    p_worse: float  # that it lies above HIGH: below ALPHA, the first is not inferior
+    p: float  # if the ratio lies outside LOW to HIGH: below ALPHA, both are equivalent
+    p_worse: float  # if it lies above HIGH: below ALPHA, the first is not inferior
 
 
 def equivalent(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> Equivalence:
@@ -76,7 +92,7 @@ def equivalent(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> Eq
     DOI 10.1093/biomet/67.2.429). p < ALPHA where the 90 % interval lies between LOW and HIGH.
     Errors are positive. Raises InputError.
     """
-    x, y = _by_patient(first, second, patient)
+    x, y = _means(first, second, patient)
     above, below = (
         stats.ttest_1samp(x - limit * y, 0, alternative=side).pvalue
         for limit, side in ((LOW, "greater"), (HIGH, "less"))
@@ -90,7 +106,7 @@ def equivalent(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> Eq
     return Equivalence(ratio, float(max(above, below)), float(below))
 
 
-def _by_patient(
+def _means(
     first: np.ndarray, second: np.ndarray, patient: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Means (P,) of either over each patient's recordings."""

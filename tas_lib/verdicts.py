@@ -5,7 +5,7 @@ intervals do, so in DIRECTION only where all values do, else NOT_REPRODUCED.
 
 A number of the paper is REPRODUCED where it lies in our 95 % interval, or ours within TOLERANCE of
 it; in DIRECTION only where ours lies on the same side of the same table's baseline as the paper's
-(a bias: on the same side of 0); else NOT_REPRODUCED.
+(a bias of one thing from another: on the same side of 0); else NOT_REPRODUCED.
 
 What was not measured here is NOT_TESTABLE, and says why.
 """
@@ -46,7 +46,7 @@ def of_claim(quantities: Sequence[Quantity]) -> str:
 def of_number(
     paper: float, ours: Estimate, paper_baseline: float = 0.0, our_baseline: float = 0.0
 ) -> str:
-    """The verdict on a number; baselines: of its table, equal to the number where it is one."""
+    """The verdict on a number, beside its table's baseline: itself, if it has no side."""
     if ours.low <= paper <= ours.high or abs(ours.value - paper) <= TOLERANCE * abs(paper):
         return REPRODUCED
     side = np.sign(paper - paper_baseline)

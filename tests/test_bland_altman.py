@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from tas_lib.bland_altman import LIMIT, agreement, by_patient
+from tas_lib.bland_altman import LIMIT, agreement, of_patients
 from tas_lib.errors import InputError
 from tas_lib.figures import draw_agreement
 
@@ -68,11 +68,11 @@ def test_views_of_one_patient_are_not_independent(rng):
     own = np.repeat(rng.normal(0, 2, 30), 6)
     pairs = own + rng.normal(0, 0.5, 180), np.zeros(180)
     patient = np.repeat(np.arange(30), 6)
-    alone, together = agreement(*pairs).bias, by_patient(*pairs, patient)["bias"]
+    alone, together = agreement(*pairs).bias, of_patients(*pairs, patient)["bias"]
     assert together.value == pytest.approx(alone.value)
     widths = [e.high - e.low for e in (together, alone)]
     assert 1.8 < widths[0] / widths[1] < 2.9  # about sqrt 6
-    assert by_patient(*pairs, patient) == by_patient(*pairs, patient)
+    assert of_patients(*pairs, patient) == of_patients(*pairs, patient)
 
 
 def test_the_plot_has_bias_and_limits_of_agreement(rng):

@@ -79,20 +79,32 @@ def test_other_drawings_follow_from_the_seed_and_serve_all_trackers(shrinking, m
     assert np.abs(other.runs[0, 1] - both.runs[0, 1]).max() > 1e-3
 
 
-def test_the_interval_holds_as_often_as_stated():
+@pytest.mark.parametrize(
+    ("trackers", "drawings", "apart"), [(1, 10, 0.0), (6, 5, 0.0), (6, 5, 3.0), (8, 1, 3.0)]
+)
+def test_the_interval_holds_as_often_as_stated(trackers, drawings, apart):
+    """Around the true value, another tracker's reading of another drawing."""
     rng = np.random.default_rng(0)
-    samples = rng.normal(0, 2, (2, 5, 4000))
+    offset = rng.normal(0, apart, (trackers, 1, 4000))
+    samples = offset + rng.normal(0, 2, (trackers, drawings, 4000))
     sd, half = spread(samples)
-    np.testing.assert_allclose(sd, samples.reshape(10, -1).std(axis=0, ddof=1))
-    another = rng.normal(0, 2, 4000) - samples.mean((0, 1))
-    share = (np.abs(another) < half * np.sqrt(1 + 1 / 10)).mean()
-    assert share == pytest.approx(0.95, abs=0.012)
+    assert np.sqrt((sd**2).mean()) == pytest.approx(np.hypot(2, apart), rel=0.04)
+    another = rng.normal(0, apart, 4000) + rng.normal(0, 2, 4000)
+    assert (np.abs(another) < half).mean() == pytest.approx(0.95, abs=0.025)
+
+
+def test_trackers_apart_are_not_as_many_as_their_drawings():
+    """Two, 2 % apart, each sure of itself: no more is known of a third than from two numbers."""
+    samples = np.repeat([[-16.0], [-18.0]], 21, axis=1)[..., None]
+    sd, half = spread(samples)
+    assert sd == pytest.approx(np.sqrt(2)) and half == pytest.approx(stats.t.ppf(0.975, 1) * sd)
 
 
 def test_few_numbers_have_no_spread():
     samples = np.array([[[1.0, 1.0], [2.0, np.nan], [4.0, 3.0]]])
     sd, half = spread(samples)
     assert sd[0] == pytest.approx(np.std([1, 2, 4], ddof=1)) and np.isnan([sd[1], half[1]]).all()
+    assert np.isnan(spread(samples[:, :2])).all()
 
 
 @pytest.mark.parametrize(

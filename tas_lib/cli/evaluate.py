@@ -53,7 +53,8 @@ def evaluate(
       tas evaluate --cohort hunt --tracker tasnet --profile smoke --json
     """
     from tas_lib.cohorts import make_cohort
-    from tas_lib.comparison import by_patient, compare, interval
+    from tas_lib.comparison import compare, people
+    from tas_lib.intervals import FEWEST, interval
     from tas_lib.journal import unfinished
     from tas_lib.recording import replacing
 
@@ -79,9 +80,11 @@ def evaluate(
     if quiet or as_json:
         return
     table["gls_error"] = (table.gls - table.gls_true).abs()
-    mte, gls = (by_patient(table, column) for column in ("mte", "gls_error"))
+    mte, gls = (people(table, column) for column in ("mte", "gls_error"))
     recordings, patients = table.file.nunique(), len(mte)
-    typer.echo(f"{recordings} recordings of {patients} patients; intervals 95 %, by patient")
+    enough = patients >= FEWEST
+    which = "intervals 95 %, by patient" if enough else f"intervals need {FEWEST}"
+    typer.echo(f"{recordings} recordings of {patients} patients; {which}")
     wide = 2 + max(map(len, ["tracker", *mte]))
     typer.echo(
         f"{'tracker':<{wide}}{'MTE (mm)':<22}{'|GLS error| (% strain)':<24}{'folds':>6}{'s':>6}"
@@ -91,7 +94,7 @@ def evaluate(
         for of, scale in ((mte, 1e3), (gls, 100)):
             low, high = (scale * end for end in interval(of[name].to_numpy()))
             cells.append(f"{scale * of[name].mean():.2f}")
-            cells[-1] += f" ({low:.2f} to {high:.2f})" * (patients > 1)
+            cells[-1] += f" ({low:.2f} to {high:.2f})" * enough
         folds = f"{(rows.folds > 0).mean():.0%}"
         typer.echo(
             f"{name:<{wide}}{cells[0]:<22}{cells[1]:<24}{folds:>6}{rows.seconds.mean():6.1f}"

@@ -1,0 +1,83 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-worst)=
+# # Where trackers fail, on virtual patients (Figure 3)
+#
+# *The film on which TAS-Net errs most, and EchoTracker's, with the tracks beside the truth.*
+#
+# Of the virtual patients of HUNT, judged by the archived run `archive/comparison_hunt.json`. The films are made anew while this page is built, and followed by the networks that
+# ship.
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+
+# %% tags=["hide-input"]
+import numpy as np
+
+from tas_lib.book import archived, glue, provenance
+from tas_lib.cohorts import cases, film
+from tas_lib.evidence import Evidence
+from tas_lib.player import film_player
+from tas_lib.trackers import registry
+from tas_lib.trackers.registry import label
+from tas_lib.trackers.tracker import track
+
+evidence = Evidence("archive")
+hunt, made = evidence.comparison("hunt"), evidence.made["comparison_hunt"]
+worst = {}
+for name in ("tasnet", "echotracker"):
+    row = hunt.loc[hunt.mte[hunt.tracker == f"tas/{name}"].idxmax()]
+    number = int(row.patient.rpartition("-")[2])
+    (case,) = (case for case in cases("hunt", number, made["seed"]) if case.file == row.file)
+    worst[name] = row, film(case, progress=False)
+players = {}
+for name, (row, ds) in worst.items():
+    shown = {"truth": ds}
+    for tracker in ("tasnet", "echotracker", "speckle"):
+        follow = registry.get(tracker)
+        frame = int(ds.attrs["es_frame"]) if follow.start == "es" else 0
+        tracks = track(ds, ds.mesh.values[frame], follow, frame)
+        error = 1e3 * np.linalg.norm(tracks.tracks.values - ds.mesh.values, axis=-1).mean()
+        shown[f"{label(tracker)}, {error:.2f} mm"] = ds.drop_vars("mesh").merge(
+            tracks, combine_attrs="override"
+        )
+    players[name] = shown
+    glue(f"worst_{name}", f"{row.file}, {row.pathology}, archived MTE {row.mte:.2f} mm")
+
+# %% tags=["hide-input"]
+film_player(
+    players["tasnet"],
+    show_mesh=True,
+    alt="the film on which TAS-Net errs most, followed by three trackers",
+)
+
+# %% [markdown]
+# TAS-Net's worst: {glue:text}`worst_tasnet:s`.
+
+# %% tags=["hide-input"]
+film_player(
+    players["echotracker"],
+    show_mesh=True,
+    alt="the film on which EchoTracker errs most, followed by three trackers",
+)
+
+# %% [markdown]
+# EchoTracker's worst: {glue:text}`worst_echotracker:s`.
+
+# %% tags=["hide-input"]
+archived(evidence.made)
+
+# %% tags=["hide-input"]
+provenance(profile, seed, "05_worst_cases")
