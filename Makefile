@@ -8,7 +8,8 @@
 #
 # A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by
-# date, so that a fresh clone with a restored _build/exec reruns nothing that is unchanged.
+# date, so that a fresh clone with a restored _build/exec reruns nothing that is unchanged. With -j2 two
+# notebooks run at a time; those that time something then tell of a busy machine.
 
 PROFILE  ?= laptop
 PROFILES := $(basename $(notdir $(wildcard notebooks/profiles/*.yaml)))
@@ -38,7 +39,6 @@ export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .PHONY: help env book lab test coverage table1 record lint calibration clean FORCE
-.NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SECONDARY:
 

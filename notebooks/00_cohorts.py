@@ -117,7 +117,7 @@ glue("agreed_date", agreed["date"])
 glue("agreed_commit", agreed["commit"])
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Two virtual observers before the same frame at end-systole (walls and middle line of each), and the true mesh. Neither is biased; both err.", "name": "fig-observers"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Two virtual observers before the same frame at end-systole (walls and middle line of each), and the true mesh. Neither is biased as to where the wall lies; both err.", "name": "fig-observers"}}
 def draw():
     ds = films[0]
     es = ds.attrs["es_frame"]

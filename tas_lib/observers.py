@@ -2,9 +2,10 @@
 
 An observer sees the true walls with errors: hinge points and apex lie elsewhere, the wall is
 shifted across itself in waves, and is thicker or thinner all along. All errors are normal and
-independent from drawing to drawing; no observer has a bias of his own. Their sizes are our
-choice, set so that peak GLS by open speckle tracking from both drawings spreads about as much as
-between the paper's experts on the same loops: SD 2.15 points (`tas agreement` measures it).
+independent from drawing to drawing; no observer has a bias of his own, though such errors bias
+strain (the notebook 06_bland_altman tells by how much). Their sizes are our choice, set so that
+peak GLS by open speckle tracking from both drawings spreads about as much as between the paper's
+experts on the same loops: SD 2.15 points (`tas agreement` measures it).
 """
 
 from __future__ import annotations
