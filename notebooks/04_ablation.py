@@ -86,7 +86,7 @@ table(cells)
 # ({ref}`sec-trackers`), or the MyoTracker, and all of them learnt for as many steps more:
 
 # %% tags=["hide-input"]
-table(trainings(evidence.made["ablation"]))
+table(trainings(evidence.made["ablation"], {net: row for row, net in NAMES.items()}.get))
 
 # %% [markdown]
 # *Validation* is the error on patients of their own data that were kept back, and chose the weights. How much chance lies in a training, by the SD over seeds:

@@ -35,6 +35,7 @@ from tas_lib.comparison import people
 from tas_lib.evidence import COHORTS, Evidence, estimate, less
 from tas_lib.numbers import beside
 from tas_lib.scorecard import beside_claims
+from tas_lib.trackers.registry import label
 
 evidence = Evidence("archive")
 rows = evidence.learners(*COHORTS)
@@ -75,7 +76,7 @@ table(
 # How these networks were trained, on a core each; *validation* is the error on patients of their own data that were kept back, and chose the weights:
 
 # %% tags=["hide-input"]
-table(trainings(evidence.made["learners_hunt"]))
+table(trainings(evidence.made["learners_hunt"], label))
 
 # %% [markdown]
 # ## Verdicts

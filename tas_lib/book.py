@@ -153,15 +153,16 @@ def made_by(run: dict) -> str:
     return "; ".join(command(run[key]) for key in ("recordings_by", "command") if key in run)
 
 
-def trainings(made: dict) -> dict[str, dict[str, str]]:
-    """How the networks of an archived run were trained: rows of a table, seeds together."""
-    from tas_lib.trackers.registry import label  # the rest of this module does without PyTorch
+def trainings(made: dict, called: Callable[[str], str]) -> dict[str, dict[str, str]]:
+    """How the networks of an archived run were trained: rows of a table, seeds together.
 
+    called: titles of networks, without their seeds -> names for readers.
+    """
     networks = pd.DataFrame(made["networks"]).T
     title = networks.index.str.replace(r"/seed\d+$", "", regex=True)
     return {
-        label(name): {
-            "command": command(some.command.iloc[0]),
+        called(name): {
+            "command": command(re.sub(r"--seed \d+", "--seed N", some.command.iloc[0])),
             "seeds": f"{len(some)}",
             "sequences": f"{some.sequences.iloc[0]} by {some.strategy.iloc[0].upper()}",
             "validation MTE (mm)": f"{some.validation_mte_mm.mean():.2f}",
@@ -176,7 +177,7 @@ def trainings(made: dict) -> dict[str, dict[str, str]]:
 
 def provenance(profile: str, seed: int | list[int], notebook: str) -> HTML:
     """One line for the end of a notebook: what made its results, read while it runs."""
-    from tas_lib.provenance import facts  # the rest of this module does without PyTorch
+    from tas_lib.provenance import facts  # imports PyTorch; the rest of this module does not
 
     seeds = ", ".join(map(str, seed)) if isinstance(seed, list) else seed
     made = {"notebook": notebook, "profile": profile, "seed": seeds} | facts()

@@ -17,7 +17,7 @@ import yaml
 from extensions import REPO, extension
 
 from tas_lib import archive, book, provenance
-from tas_lib.trackers import weights
+from tas_lib.trackers import registry, weights
 
 key, build_record, companion = map(extension, ("key", "build_record", "companion"))
 
@@ -209,16 +209,22 @@ def test_archived_runs_are_told_by_file():
 
 
 def test_trainings_are_told_by_network_and_seeds_together():
-    one = {"command": "tas train x", "sequences": 58, "strategy": "s3", "device": "CPU"}
+    one = {
+        "command": "tas train x --seed 4 --quiet",
+        "sequences": 58,
+        "strategy": "s3",
+        "device": "CPU",
+    }
     one |= {"commit": "abc1234", "date": "2026-01-01", "validation_mte_mm": 1.0, "minutes": 4.6}
     two = one | {"validation_mte_mm": 1.5, "commit": "def5678"}
     networks = {"tas/tasnet/seed0": one, "tas/tasnet/seed1": two, "b": one}
-    told = book.trainings({"networks": networks})
+    told = book.trainings({"networks": networks}, registry.label)
     assert list(told) == ["TAS-Net", "b"]
     assert told["TAS-Net"]["seeds"] == "2" and told["b"]["seeds"] == "1"
     assert told["TAS-Net"]["validation MTE (mm)"] == "1.25"
     assert told["TAS-Net"]["commit"] == "abc1234, def5678" and told["b"]["minutes"] == "5"
-    assert told["b"]["sequences"] == "58 by S3" and "<span>train</span>" in told["b"]["command"]
+    assert told["b"]["sequences"] == "58 by S3"
+    assert "<span>--seed</span> <span>N</span> <span>--quiet</span>" in told["b"]["command"]
 
 
 def test_provenance_states_what_made_a_result(monkeypatch):
