@@ -73,7 +73,7 @@ presets = [
         f"curved, and crossing it turns the phases.",
     ),
     Preset(
-        "Why S1 is too coherent",
+        "What no fixed share can do",
         {"strain": 0, "axial": 0.4, "coherence": 0.9},
         "Strategy 1 lets a fixed share p of the scatterers ride on the tissue; the others stay where they are. Compare "
         "with the real clip (dashed). Which p comes nearest? What can no p do?",

@@ -14,7 +14,7 @@
 # (sec-realism)=
 # # Are virtual films real enough?
 #
-# *One real clip in the band of a cohort of virtual patients: nineteen quantities, and how the speckle fades.*
+# *One real clip in the band of a cohort of virtual patients: its heart, its beat and its grey levels, and how the speckle fades.*
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -108,7 +108,7 @@ def draw():
     return figure
 
 
-themed(draw, "Nineteen quantities of the real clip in the band of a cohort of virtual patients")
+themed(draw, "Quantities of the real clip in the band of a cohort of virtual patients")
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Correlation of the wall's speckle against time, the mean over six starting frames and all points: the real clip, the cohort's median and 5 to 95 % (shaded), and what was made here (thin).", "name": "fig-fading"}}

@@ -74,7 +74,8 @@ far = acq.depth >= FAR
 # \sigma = \sum_s \mathrm{BSC}_s\, e^{-2 i k_0 r_s}\, \delta(p - p_s).
 # $$ (eq-lowrank)
 #
-# So a frame is one non-uniform FFT {cite:p}`barnett2019` of all scatterers and $K$ small convolutions in
+# Here $\mathrm{BSC}_s$ is the backscatter coefficient of scatterer $s$ at $p_s$ and range $r_s$, $h$ the point-spread function, $k_0$ the wavenumber of the carrier
+# and $b_k(p)$ the weight of patch $\varphi_k$ at $p$. So a frame is one non-uniform FFT {cite:p}`barnett2019` of all scatterers and $K$ small convolutions in
 # each zone. Exact are the scatterers' positions (to the FFT's $10^{-4}$) and the linearity; approximated
 # is $h$: cut at $K$ terms, cut to a patch of offsets, interpolated between the depths and angles of
 # the calibration. The third dimension enters as a weight; {ref}`another page <sec-speckle>` is about it,

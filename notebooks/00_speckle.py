@@ -112,10 +112,9 @@ themed(draw, "Slice thickness over depth, and correlation against elevation shif
 # %% [markdown]
 # The widths differ from PyMUST's by at most {glue:text}`slice_off:.1f` % (goal of 5 %: {glue:text}`slice_verdict:s`), the
 # measured correlations from those of the theory by at most {glue:text}`elevation_off:.3f`. Half of the
-# correlation is gone after about a millimetre from 50 mm on, however thick the slice. Tables that are made of
-# the magnitude alone say that speckle keeps longer than it does. So does `pymust.simus`
-# ({glue:text}`pymust_version:s`) in three dimensions before the focus, and the opposite behind it: by our reading of its echoes it
-# counts the path $y^2 / 2r$ twice. That turns phases alone, so the magnitudes of its field are a fair check of the widths.
+# correlation is gone after about a millimetre from 50 mm on, however thick the slice. A weight that keeps the
+# magnitude alone makes speckle last too long. By our reading of its echoes, which are not shown here, `pymust.simus`
+# ({glue:text}`pymust_version:s`) counts the path $y^2 / 2r$ twice in three dimensions. That turns phases alone, so the magnitudes of its field are a fair check of the widths.
 
 # %% [markdown]
 # ## Is the speckle right?

@@ -253,7 +253,7 @@ glue("bias", ", ".join(f"{label(name)} {signed[name]:+.2f}" for name in READY))
 #
 # Two things set speckle tracking apart here. It is told that a beat ends as it began, and takes its drift out; a virtual beat closes
 # exactly, so this helps it, and the networks have nothing of the kind. And it keeps its mesh smooth; the networks smooth nothing, and fold. These networks were trained for the minutes told above, on films whose motion comes
-# from coarse meshes; the refinement in stages, which the paper adds, is still to come.
+# from coarse meshes; {ref}`refinement in stages <sec-table1>` has networks of its own.
 
 # %% tags=["hide-input"]
 table({name: {"TAS-Net's MTE over its": told(ratio)} for name, ratio in ratios.items()})

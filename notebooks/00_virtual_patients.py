@@ -17,7 +17,7 @@
 # *Hearts whose motion is known because it was made, filmed as a clinic films: the stand-in for patients who can't be shared.*
 #
 # The paper judges trackers on patients of SSHF and HUNT, against experts, because nobody knows how
-# those hearts truly moved. Here {ref}`cohorts <sec-cohorts>` of the same sizes are virtual. A heart is a left ventricle
+# those hearts truly moved. Here {ref}`cohorts <sec-cohorts>` are virtual, as many patients as you like. A heart is a left ventricle
 # of nearly incompressible muscle, whose 18 segments (three levels of six walls) shorten each by an
 # amount of its own, with its atria and right ventricle; it is cut by a slice of finite thickness ({ref}`sec-elevation`), so its speckle fades by itself where tissue crosses the slice; and
 # a scanner adds what scanners add. Nothing on this page is a real patient; {ref}`another one <sec-realism>` compares them with a real clip.

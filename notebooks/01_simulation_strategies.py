@@ -102,7 +102,8 @@ glue("pixel", float(template.attrs["pixel_mm"]))
 # There are two populations. *Wall* scatterers are born at end-systole, keep the coefficient of that
 # frame, and ride on the mesh. *Background* scatterers stay where they are and take their
 # brightness $V$ anew from every frame. A coherence map says, place by place, how much of the speckle
-# belongs to the wall population; strategies differ in that map alone.
+# belongs to the wall population. Strategies differ in that map, and in whether it is the probability that a scatterer is there (S1) or
+# its amplitude (S2, S3).
 
 # %% tags=["remove-cell"]
 wall = WallMap(template, choices.ramp)

@@ -16,7 +16,8 @@
 # *What is too long to be computed while the book is built, and what made it.*
 #
 # Pages say where they show an archived number. Each of these files, in `notebooks/archive`, was written by the command beside
-# it, from the commit that is named and no edited code; folders in commands are the reader's own.
+# it, from the commit that is named and no edited code; recordings may be of an earlier commit, and folders in commands are the reader's own. `refine.json` was put together
+# from parts ({ref}`sec-table1`).
 
 # %% tags=["parameters"]
 profile = "laptop"

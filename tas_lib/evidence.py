@@ -39,7 +39,7 @@ MADE_BY = {  # archive -> what writes it
 }
 for _name in COHORTS:
     MADE_BY |= {
-        f"learners_{_name}": f"tas evaluate {_name.upper()} --runs RUNS",
+        f"learners_{_name}": f"tas evaluate {_name.upper()} --runs LEARNERS",
         f"comparison_{_name}": f"tas evaluate {_name.upper()} --tracker tas/tasnet=tasnet ...",
         f"agreement_{_name}": f"tas agreement {_name.upper()} --tracker tas/tasnet=tasnet ...",
     }

@@ -66,6 +66,6 @@ def agreement(
             apart = paired["first"] - paired["second"]
             typer.echo(
                 f"{title:<18}{what:<10}{len(apart):4} pairs: mean absolute difference "
-                f"{apart.abs().mean():.2f} points, SD {apart.std():.2f}"
+                f"{apart.abs().mean():.2f} % strain, SD {apart.std():.2f}"
             )
     typer.echo(f"wrote {out}")
