@@ -113,7 +113,7 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     whole = paired[paired.segment == GLOBAL]
     apart = (whole["first"] - whole["second"]).abs().mean()
     said = "best              observer     4 pairs: mean absolute difference "
-    assert f"{said}{apart:.2f} points" in result.stdout
+    assert f"{said}{apart:.2f} % strain" in result.stdout
     assert "best              visit        4 pairs" in result.stdout
 
 
