@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from tas_lib import mesh, recording
+from tas_lib import comparison, mesh, recording
 from tas_lib.errors import InputError
 from tas_lib.readers.sector import Sector
 from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calibration
@@ -55,6 +55,14 @@ def relative(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
+@pytest.fixture(autouse=True)
+def no_tracker_is_kept():
+    """Of another test, under the name of one of this."""
+    comparison.ready.cache_clear()
+    yield
+    comparison.ready.cache_clear()
+
+
 @pytest.fixture
 def sector_frames():
     """Grey frames (6, 120, 160) uint8: flickering speckle in SECTOR, black and still outside."""
@@ -81,10 +89,10 @@ def moving_clip():
     """A function: a recording (60 x 50 mm, 0.5 mm pixels) of texture with a mesh of 8 x 2 cells.
 
     Both move alike: frame t shows the texture shifted by shifts[t] (frame, [x, z]) [m]. ED is the
-    first frame, ES the middle one.
+    first frame, ES the middle one. The mesh alone may be squeezed (frame, [x, z]) before.
     """
 
-    def make(shifts, seed=0, pixel=0.5e-3, grain=1.5):
+    def make(shifts, seed=0, pixel=0.5e-3, grain=1.5, squeeze=1.0):
         z, x = 0.01 + pixel * np.arange(round(50e-3 / pixel)), pixel * np.arange(-60, 61)
         texture = gaussian_filter(np.random.default_rng(seed).standard_normal((160, 181)), grain)
         grey = np.clip(0.5 + 0.25 * texture / texture.std(), 0, 1)
@@ -99,7 +107,8 @@ def moving_clip():
         angle = np.linspace(-0.6, 0.6, 9)[:, None]
         radius = np.linspace(0.028, 0.036, 3)
         nodes = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1)
-        ds["mesh"] = (recording.MESH_DIMS, nodes + np.asarray(shifts)[:, None, None])
+        squeeze = np.broadcast_to(squeeze, np.shape(shifts))[:, None, None]
+        ds["mesh"] = (recording.MESH_DIMS, nodes * squeeze + np.asarray(shifts)[:, None, None])
         ds["correlation"] = (recording.MESH_DIMS[:3], np.ones(ds.mesh.shape[:3]))
         return recording.validate(ds)
 

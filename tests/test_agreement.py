@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import CutShort
-from test_evaluation import SHIFTS, Knowing
+from test_evaluation import SHIFTS, SQUEEZE, Knowing
 from typer.testing import CliRunner
 
-from tas_lib import archive, cli, comparison, recording
+from tas_lib import archive, cli, recording
 from tas_lib.agreement import GLOBAL, PERFECT, TRUTH, pairs, readings, spread, strains
 from tas_lib.collection import MANIFEST
 from tas_lib.errors import InputError
@@ -19,13 +19,14 @@ from tas_lib.trackers import registry
 @pytest.fixture
 def folder(moving_clip, tmp_path, monkeypatch):
     """Two patients, filmed on two days and seen by two observers, and a perfect tracker."""
-    comparison.ready.cache_clear()
     monkeypatch.setattr(registry, "get", lambda name: Knowing())
     monkeypatch.setattr(registry, "weights_of", lambda name: None)
     entries = []
     for k, (patient, visit) in enumerate((p, v) for p in ("1", "2") for v in ("test", "retest")):
         about = {"patient": patient, "visit": visit, "pathology": "healthy"}
-        recording.save(moving_clip(SHIFTS, k).assign_attrs(about), tmp_path / f"{k}.nc")
+        recording.save(
+            moving_clip(SHIFTS, k, squeeze=SQUEEZE).assign_attrs(about), tmp_path / f"{k}.nc"
+        )
         watching = {"observers": [2 * k, 2 * k + 1]}
         entries.append({"file": f"{k}.nc", "sha256": "", "patient": patient, **watching})
     made = {"half_beats": True, "made_with": [{"commit": "a"}]}
@@ -44,15 +45,17 @@ def test_observers_are_as_far_apart_as_their_drawings_where_tracking_is_perfect(
             pairs(table[table.tracker == title], key, *both)[["first", "second"]]
             for title in ("knowing", PERFECT)
         ]
-        np.testing.assert_allclose(*apart, atol=1e-4)
+        assert np.diff(apart[0], axis=1).std() > 0.3  # % strain
+        np.testing.assert_allclose(*apart, atol=1e-3)
     by_tracker = pairs(table, "tracker", "knowing", PERFECT)
     assert {*by_tracker.segment} >= {GLOBAL, "basal inferoseptal", "apical anterolateral"}
     whole = by_tracker[by_tracker.segment == GLOBAL]
-    assert len(whole) == 8 and spread(whole).loc[GLOBAL, ("absolute", "value")] < 1e-4
+    assert len(whole) == 8 and spread(whole).loc[GLOBAL, ("absolute", "value")] < 1e-3
+    assert whole["first"].min() < -5
 
 
 def made():
-    """Rows of three patients in one view, by two trackers and observers; those of `strains`."""
+    """Rows of five patients in one view, by two trackers and observers; those of `strains`."""
     rows = [
         {
             "tracker": tracker,
@@ -67,7 +70,7 @@ def made():
         }
         for tracker in ("a", TRUTH)
         for observer in (1, 2)
-        for patient in (1, 2, 3)
+        for patient in range(1, 6)
     ]
     return strains(pd.DataFrame(rows))
 
@@ -77,8 +80,8 @@ def test_pairs_differ_in_one_thing_alone():
     paired = pairs(table[table.tracker == "a"], "observer", 1, 2)
     whole = paired[paired.segment == GLOBAL]
     np.testing.assert_allclose(whole["first"] - whole["second"], -1)
-    assert whole.patient.tolist() == [1, 2, 3]
-    assert len(paired) == 3 * 6  # the second observer does not accept the last segment
+    assert whole.patient.tolist() == [1, 2, 3, 4, 5]
+    assert len(paired) == 5 * 6  # the second observer does not accept the last segment
     against = pairs(table, "tracker", "a", TRUTH)
     whole = against[against.segment == GLOBAL]
     np.testing.assert_allclose(
@@ -92,7 +95,7 @@ def test_a_spread_is_told_by_segment():
     assert found.index[0] == GLOBAL and len(found) == 7
     assert found.loc[GLOBAL, ("bias", "value")] == pytest.approx(1.5)
     assert found.loc["mid inferoseptal", ("sd", "high")] == pytest.approx(0)
-    assert found["n"].loc["basal anterolateral"] == 3
+    assert found["n"].loc["basal anterolateral"] == 5
 
 
 def test_what_is_not_there_makes_no_pairs():

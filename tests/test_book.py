@@ -281,7 +281,7 @@ def test_archives_say_what_made_them():
 
 def test_weights_that_ship_say_what_made_them():
     files = list((REPO / "tas_lib" / "data" / "weights").glob("*.safetensors"))
-    assert files
+    assert {path.stem for path in files} == set(registry.NETWORKS)
     for path in files:
         card = weights.card(path)
         known = {"command", "commit", "seed", "device", "date", "minutes", "data", "patients"}

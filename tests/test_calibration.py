@@ -225,13 +225,13 @@ def test_whichever_bit_is_wrong_the_bands_are_right(tiny, cache, calibrated):
     (kept,) = cache.iterdir()
     whole = kept.read_bytes()
     rng = np.random.default_rng(0)
-    places = np.concatenate([rng.integers(0, len(whole), 200), len(whole) - np.arange(1, 1200, 6)])
+    places = np.concatenate([rng.integers(0, len(whole), 60), len(whole) - np.arange(1, 1200, 30)])
     for where in places:
         kept.write_bytes(flip(whole, where, 1 << rng.integers(8)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             assert_same(load(acq, settings), bands)
-    assert len(calibrated) > 200
+    assert len(calibrated) > 50
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())

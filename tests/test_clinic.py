@@ -211,9 +211,9 @@ def test_random_field_is_normal_and_smooth():
 
 
 def test_same_seed_same_bits_with_any_number_of_workers(film, moving):
-    again = film(MOVING, shadows=(Shadow(0.3),), workers=1, **ARTEFACTS)
+    again = film(MOVING, shadows=(Shadow(0.3),), workers=3, **ARTEFACTS)
     np.testing.assert_array_equal(again.bmode, moving.bmode)
-    other = film(MOVING, shadows=(Shadow(0.3),), workers=2, seed=1, half=True, **ARTEFACTS)
+    other = film(MOVING, shadows=(Shadow(0.3),), seed=1, half=True, **ARTEFACTS)
     assert np.abs(other.bmode.values[0] - moving.bmode.values[0]).mean() > 0.01
     np.testing.assert_array_equal(other.mesh, moving.mesh[: other.sizes["time"]])
 
@@ -267,5 +267,5 @@ def test_an_operator_of_another_acquisition_is_refused(operator, scanner):
 
 
 def test_a_plane_beside_the_heart_is_refused(film):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="origin: is in a plane that misses the cavity"):
         film(Toy(), pose=Pose(elevation=30e-3))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_evaluation import SHIFTS, Knowing
+from test_evaluation import SHIFTS, SQUEEZE, Knowing
 from typer.testing import CliRunner
 
 from tas_lib import archive, cli, cohorts, comparison, recording
@@ -27,12 +27,13 @@ TRACKERS = {"right": "a", "wrong": "b"}
 @pytest.fixture
 def folder(moving_clip, tmp_path, monkeypatch):
     """A cohort of three recordings of two patients; two trackers a and b that know the motion."""
-    comparison.ready.cache_clear()
     monkeypatch.setattr(registry, "get", lambda name: KNOWING.get(name, KNOWING["a"]))
     monkeypatch.setattr(registry, "weights_of", lambda name: None if name in KNOWING else name)
     entries = []
     for k, patient in enumerate((1, 1, 2)):
-        ds = moving_clip(SHIFTS, k).assign_attrs(patient=patient, pathology="healthy")
+        ds = moving_clip(SHIFTS, k, squeeze=SQUEEZE).assign_attrs(
+            patient=patient, pathology="healthy"
+        )
         recording.save(ds, tmp_path / f"{k}.nc")
         entries.append({"file": f"{k}.nc", "patient": patient, "sha256": ""})
     about = {"cohort": "hunt", "seed": 0, "recordings": entries} | MADE
@@ -93,7 +94,7 @@ def test_who_was_not_judged_is_not_known():
 def test_processes_find_what_one_finds(moving_clip, tmp_path):
     entries = []
     for k in range(3):
-        ds = moving_clip(SHIFTS, k).assign_attrs(patient=k, pathology="healthy")
+        ds = moving_clip(SHIFTS, k, squeeze=SQUEEZE).assign_attrs(patient=k, pathology="healthy")
         recording.save(ds, tmp_path / f"{k}.nc")
         entries.append({"file": f"{k}.nc", "patient": k, "sha256": ""})
     about = {"cohort": "hunt", "seed": 0, "recordings": entries} | MADE
@@ -130,7 +131,9 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
 
 def test_the_command_makes_the_cohort_that_it_is_asked_for(moving_clip, tmp_path, monkeypatch):
     def make(name, place, n, seed, workers, progress, profile):
-        ds = moving_clip(SHIFTS).assign_attrs(patient=f"{name} {seed}-1", pathology=profile)
+        ds = moving_clip(SHIFTS, squeeze=SQUEEZE).assign_attrs(
+            patient=f"{name} {seed}-1", pathology=profile
+        )
         recording.save(ds, Path(place) / "a.nc")
         about = {"cohort": name, "seed": seed, "recordings": [A_FILM]}
         about |= MADE

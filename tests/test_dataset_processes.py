@@ -80,10 +80,11 @@ def test_a_worker_that_is_killed_is_replaced(templates, whole, tmp_path):
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(templates, whole, tmp_path):
     run = start(templates, tmp_path, "--workers", "2")
     begun(tmp_path, 2)
+    workers = psutil.Process(run.pid).children(recursive=True)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     assert 0 < len(list(tmp_path.glob("[0-9]*.nc"))) < FILMS
-    time.sleep(2)  # its workers notice
+    assert not psutil.wait_procs(workers, timeout=60)[1]  # they notice
     assert start(templates, tmp_path, "--workers", "2").wait() == 0
     for path in tmp_path.glob(".*"):
         path.unlink()  # what the killed one was writing

@@ -1,7 +1,6 @@
 """No room, no cache, two runs at once: what goes wrong around the program is said, and leaves no
 half of a file under the name of a whole one."""
 
-import os
 import resource
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from test_cotracker import TINY
-from test_dataset_processes import made, start
 from test_training import data, rows, run  # noqa: F401
 from typer.testing import CliRunner
 
@@ -117,31 +115,16 @@ def test_what_another_process_trains_is_left_alone(data, tmp_path):  # noqa: F81
         other.communicate()
 
 
-@pytest.mark.slow
-def test_two_data_sets_made_at_once_in_one_folder(wall_clip, tmp_path):
+def test_two_data_sets_made_at_once_in_one_folder(clip, tmp_path):
     templates, out = tmp_path / "templates", tmp_path / "out"
     templates.mkdir()
-    for k in range(3):
-        ds = wall_clip(10e-3, 1e-3 * np.sin(np.arange(12) + k))
-        recording.save(ds.assign_attrs(patient=f"one {k}", ed_frame=0), templates / f"{k}.nc")
-    runs = [start(templates, out, "--workers", "1") for _ in range(2)]
-    assert sorted(process.wait() for process in runs) == [0, 2]
-    assert made(out).keys() == {"0.nc", "1.nc", "2.nc"}
-
-
-@pytest.mark.slow
-def test_a_cache_that_cannot_be_written_is_warned_of(wall_clip, tmp_path):
-    """The cache's folder is a file: a sandbox's user may write in any folder."""
-    (tmp_path / "cache").touch()
-    ds = wall_clip(10e-3, np.zeros(4)).assign_attrs(ed_frame=0)
-    recording.save(ds, tmp_path / "0.nc")
-    words = "simulate", tmp_path / "0.nc", "--strategy", "s1", "--out", tmp_path / "out", "--quiet"
-    done = subprocess.run(
-        [sys.executable, "-m", "tas_lib.cli", *map(str, words)],
-        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "calibration is not kept" in done.stderr
-    assert len(list((tmp_path / "out").iterdir())) == 3
+    out.mkdir()
+    recording.save(clip.assign_attrs(patient="1", ed_frame=0, es_frame=2), templates / "0.nc")
+    other = held(out)
+    try:
+        words = ["dataset", "--templates", str(templates), "--strategy", "s1", "--out", str(out)]
+        result = CliRunner().invoke(cli.app, words)
+        assert result.exit_code == 2 and "is in use by another run" in result.stderr
+    finally:
+        other.kill()
+        other.communicate()

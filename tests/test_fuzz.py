@@ -26,12 +26,6 @@ def test_broken_files_are_read_or_refused(kind):
     assert not [tried for tried in tries(kind, 0, 10) if tried[1] in FAILURES]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_many_broken_files_are_read_or_refused(kind):
-    assert not [tried for tried in tries(kind, 1, 30) if tried[1] in FAILURES]
-
-
 @pytest.mark.parametrize(
     "kind, mutation, mutated",
     [

@@ -87,6 +87,14 @@ def test_whoever_stops_listening_stops_the_work():
     assert len(started) == seen < 10
 
 
+@pytest.fixture
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
 def test_one_thread_is_given_back_also_after_an_error():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -104,9 +112,8 @@ def test_one_thread_is_given_back_also_after_an_error():
         torch.set_num_threads(before)
 
 
-def test_one_thread_holds_beside_other_workers():
+def test_one_thread_holds_beside_other_workers(three_threads):
     """Threads that come and go while others compute: all see one, and all is given back."""
-    before = torch.get_num_threads()
     seen = []
 
     def work(item):
@@ -116,7 +123,7 @@ def test_one_thread_holds_beside_other_workers():
 
     list(in_order(work, range(40), 4))
     assert seen == [1] * 40
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 3
 
 
 def test_threads_that_come_later_have_their_usual_number():
@@ -148,7 +155,7 @@ def test_nobody_at_work_is_refused(workers):
         list(in_order(str, [1], workers))
 
 
-def test_side_by_side_keeps_keys_and_gives_each_one_thread():
+def test_side_by_side_keeps_keys_and_gives_each_one_thread(three_threads):
     def work(a, b):
         return a + b, torch.get_num_threads()
 

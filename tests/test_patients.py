@@ -22,10 +22,16 @@ def test_measures_of_uniform_motion_are_the_analytic_ones():
 
 
 def test_gls_is_the_peak_of_the_beat_not_of_one_view():
-    """Post-systolic shortening of one wall counts, and views peak at different times."""
+    """Post-systolic shortening of one wall counts, and views peak at different times: the mean of
+    their curves has a peak that is less than the mean of their peaks.
+    """
     after = np.zeros((3, 6))
     after[:, 0] = -0.1  # the anteroseptal wall, which the A3C alone cuts
     found = measures(Heart(motion=Motion(after=after)))
     usual = measures(Heart())
     assert found["A3C"] < usual["A3C"] - 2 and found["A4C"] == pytest.approx(usual["A4C"], abs=0.1)
-    assert found["gls"] >= (found["A4C"] + found["A2C"] + found["A3C"]) / 3 - 1e-9
+    late = np.zeros((3, 6))
+    late[:, [0, 3]] = 0.2  # of the A3C's two walls
+    found = measures(Heart(motion=Motion(delay=late)))
+    mean = (found["A4C"] + found["A2C"] + found["A3C"]) / 3
+    assert mean + 0.3 < found["gls"] < mean + 3

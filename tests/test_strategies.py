@@ -329,7 +329,7 @@ def test_impossible_choices_are_refused(name, value):
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, np.nan])
 def test_a_probability_outside_0_to_1_is_refused(scene, p):
-    with pytest.raises(InputError, match="p"):
+    with pytest.raises(InputError, match="S1: p: "):
         s1(scene, p)
 
 

@@ -11,7 +11,6 @@ from tas_lib.trackers.tracker import Learned, Prediction, canvas, mesh_grid, tra
 
 SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 every = pytest.mark.parametrize("name", registry.NAMES)
-READY = [n for n in registry.NAMES if n == "speckle" or registry.weights_of(n).is_file()]
 
 
 def tracker(name):
@@ -111,7 +110,7 @@ def test_bad_input_is_refused_with_its_reason(clip, moving_clip, name):
             track(unnamed, mesh, who)
 
 
-@pytest.mark.parametrize("name", READY)
+@every
 def test_in_a_still_film_nothing_moves(name):
     """A frame of the real clip, again and again, before trackers as they ship.
 
