@@ -3,6 +3,7 @@ fast operator and the exact model to compare it with."""
 
 from functools import cache
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,9 @@ from tas_lib.errors import InputError
 from tas_lib.readers.sector import Sector
 from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calibration
 from tas_lib.simulator.exact import band, beamform, echo_spectra
+
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 pytest_plugins = ["clinic_fixtures", "browser_fixtures"]
 

@@ -129,6 +129,22 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     assert json.loads(printed.stdout)["rows"]["mte"] == made["rows"]["mte"]
 
 
+def test_networks_below_a_folder_are_titled_by_where_they_lie(folder, tmp_path):
+    for where in ("s1/seed0", "s1-s2/seed0"):
+        (tmp_path / "runs" / where).mkdir(parents=True)
+        net = registry.network("myotracker")
+        weights.save(net, tmp_path / "runs" / where / "best.safetensors", {"minutes": 2})
+    words = ["evaluate", str(folder), "--workers", "1", "--out", str(tmp_path / "out.json")]
+    none = CliRunner().invoke(cli.app, words)
+    assert none.exit_code == 2 and "is missing; name one, or give --runs" in none.stderr
+    result = CliRunner().invoke(cli.app, [*words, "--runs", str(tmp_path / "runs")])
+    assert result.exit_code == 0, result.output
+    rows, made = archive.read(tmp_path / "out.json")
+    assert {*rows.tracker} == {"s1/seed0", "s1-s2/seed0"} == made["networks"].keys()
+    assert made["networks"]["s1/seed0"] == {"minutes": 2}
+    assert made["command"] == "tas evaluate DIR --runs DIR --out FILE"
+
+
 def test_the_command_makes_the_cohort_that_it_is_asked_for(moving_clip, tmp_path, monkeypatch):
     def make(name, place, n, seed, workers, progress, profile):
         ds = moving_clip(SHIFTS, squeeze=SQUEEZE).assign_attrs(

@@ -69,6 +69,13 @@ def test_half_a_beat_need_not_close(clip):
     assert np.isnan(evaluate(clip.assign_attrs(cycle="ED to ES"), Knowing())["closure"])
 
 
+def test_pixels_of_tap_are_of_the_film_as_wide_and_as_high_as_it_is(clip):
+    """0.85 mm of 60.5 mm along x are 3.6 pixels, of 50 mm along z 4.4."""
+    along, down = (evaluate(clip, Knowing(error=e)) for e in ((0.85e-3, 0), (0, 0.85e-3)))
+    assert along["delta_average"] == pytest.approx(3 / 5)
+    assert down["delta_average"] == pytest.approx(2 / 5)
+
+
 class Seeing(Knowing):
     """Also says how well nodes are seen: those of segment k by (k + 0.5) / 6."""
 

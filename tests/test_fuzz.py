@@ -102,7 +102,7 @@ def valid(request, tmp_path_factory):
     return path, json.loads(path.read_text()), READERS[request.param]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), value=VALUES)
 def test_a_field_of_any_value_is_read_or_refused(valid, data, value):
     path, fields, read = valid
@@ -114,7 +114,7 @@ def test_a_field_of_any_value_is_read_or_refused(valid, data, value):
         assert path.name in error.where
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text())
 def test_any_text_is_a_table_of_patients_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / ted.MAPPING
@@ -126,7 +126,7 @@ def test_any_text_is_a_table_of_patients_or_refused(tmp_path_factory, text):
             assert error.where == str(path)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text())
 def test_any_text_is_a_cfg_whose_numbers_are_finite_or_none(tmp_path_factory, text):
     path: Path = tmp_path_factory.getbasetemp() / "Info_4CH.cfg"

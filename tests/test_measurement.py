@@ -1,11 +1,14 @@
 """Strain of a clip of known motion: its uncertainty, its quality, what half a beat can't give."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.ndimage import gaussian_filter, map_coordinates
+from typer.testing import CliRunner
 
-from tas_lib import clicks, measurement, recording, starts
+from tas_lib import cli, clicks, corrections, drawings, measurement, recording, starts
 from tas_lib.corrections import Correction, Corrections
 from tas_lib.drawings import Clip, to_file
 from tas_lib.errors import InputError
@@ -128,6 +131,47 @@ def test_a_wall_in_changing_noise_is_doubtful(shrinking):
     found = measure(starts.start(hidden), SPECKLE, drawings=0)
     assert found.quality.doubtful.tolist() == [True] * 3 + [False] * 3
     assert any("3 of 6 segments are doubtful" in note for note in found.notes)
+
+
+class Doubting(SpeckleTracking):
+    """Expects little correlation of the first half of the wall."""
+
+    expects_correlation = True
+
+    def follow(self, *given, **options):
+        tracks, _ = super().follow(*given, **options)
+        visibility = np.ones(tracks.shape[:3])
+        visibility[:, : tracks.shape[1] // 2] = 0.2
+        return tracks, visibility
+
+
+def test_where_a_tracker_expects_little_correlation_segments_are_doubtful(shrinking):
+    found = measure(starts.start(shrinking), {"doubting": Doubting()}, drawings=0).quality
+    assert found.doubtful.tolist() == [True] * 3 + [False] * 3
+    np.testing.assert_allclose(found.expected, [0.2] * 3 + [1] * 3)
+    assert found.measured.min() > 0.8
+
+
+def test_the_command_takes_clicks_corrections_and_several_trackers(shrinking, tmp_path):
+    recording.save(shrinking.drop_vars("mesh"), tmp_path / "clip.nc")
+    clip, me = Clip("shrinking", rows=220, columns=200, frames=9), ("me", "2026-11-27")
+    points = to_file(shrinking.mesh.values[4][[0, 12, 23], 0], shrinking)
+    beat = {"view": "A4C", "ed_frame": 0, "es_frame": 4, "last_frame": 8}
+    clicked = clicks.Clicks(clip, *me, **beat, frame=4, points=points)
+    moved = to_file(centreline(shrinking.mesh.values[8])[0] + [0, 4e-3], shrinking)
+    corrected = Corrections(clip, *me, (Correction(8, 0.0, *map(float, moved)),))
+    drawings.write(clicked, clicks.FORMAT, tmp_path / "clicks.json")
+    drawings.write(corrected, corrections.FORMAT, tmp_path / "corrections.json")
+    words = ["strain", tmp_path / "clip.nc", "--init", tmp_path / "clicks.json", "--drawings", 1]
+    words += ["--corrections", tmp_path / "corrections.json", "--out", tmp_path / "report"]
+    words += ["--tracker", "speckle", "--tracker", "myotracker"]
+    result = CliRunner().invoke(cli.app, list(map(str, words)))
+    assert result.exit_code == 0, result.output
+    view = json.loads((tmp_path / "report" / "report.json").read_text())["views"][0]
+    assert view["runs"] == 4 and any("8 mm, is assumed" in note for note in view["notes"])
+    tracks = recording.open(tmp_path / "report" / "A4C.nc").tracks.values
+    found = to_file(centreline(tracks[8])[0], shrinking)
+    np.testing.assert_allclose(found, moved, atol=1e-2)
 
 
 def test_corrected_points_are_kept_to_from_all_drawings(shrinking):

@@ -93,7 +93,7 @@ def test_walls_that_give_folds_are_refused():
         mesh.mesh_from_walls(endo, epi[::-1], 36, 5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_locate_is_the_inverse_of_carry(seed):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import field, relative
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tas_lib.simulator import nufft
@@ -39,7 +39,6 @@ def run(nufft1, u, v, strength, shape=SHAPE):
 
 
 @BOTH
-@settings(deadline=None)
 @given(rows=EVEN, columns=EVEN, seed=st.integers(0, 99))
 def test_modes_are_the_direct_sum(nufft1, rows, columns, seed):
     """No mode is wrong by more than the accuracy times the sum of all strengths."""
@@ -97,7 +96,6 @@ def test_it_is_linear(nufft1):
 
 
 @BOTH
-@settings(deadline=None)
 @given(st.integers(-40, 40), st.floats(-30, 30))
 def test_a_shift_of_all_points_turns_the_phases(nufft1, rows, columns):
     u, v, strength = points(5)

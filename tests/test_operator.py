@@ -75,7 +75,7 @@ def test_points_out_of_reach_are_dropped_and_counted(acquisition, coarse, operat
     assert operator.dropped == 12  # so far
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.floats(-9, 9)), max_size=9)
 )

@@ -12,7 +12,7 @@ from tas_lib.errors import InputError
 from tas_lib.parallel import cores, in_order, one_thread, side_by_side
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(), max_size=20), st.integers(1, 5))
 def test_results_come_in_the_order_of_the_items(items, workers):
     def slow_start(item):
