@@ -57,6 +57,13 @@ def test_default_clip_is_masked_and_placed(default):
     assert not default.sector.where(green_dot < (5 * pixel) ** 2, False).any()
 
 
+def test_what_is_stored_dark_for_light_is_turned_round(sector_frames, tmp_path):
+    usual = readers.read(write_dicom(tmp_path / "a.dcm", sector_frames))
+    turned = {"PhotometricInterpretation": "MONOCHROME1"}
+    other = readers.read(write_dicom(tmp_path / "b.dcm", 255 - sector_frames, **turned))
+    np.testing.assert_array_equal(other.bmode, usual.bmode)
+
+
 def test_a_shrunk_file_has_its_spacing_corrected(default, caplog):
     with caplog.at_level(logging.WARNING):
         small = readers.read(pydicom.examples.get_path("ybr_color"))

@@ -8,6 +8,7 @@ from tas_lib import recording
 from tas_lib.errors import InputError
 from tas_lib.speckle import (
     Window,
+    best_shift,
     correlation,
     mean_absolute_error,
     normalised_correlation,
@@ -69,6 +70,8 @@ def test_the_search_makes_good_a_mesh_that_is_misaligned(noise):
     np.testing.assert_allclose(curves[0], 1, atol=1e-4)
     assert curves[2].max() < 0.95
     assert correlation(clip(moved), Window(search=0.0))[0].max() < 0.8
+    found = best_shift(clip(moved))
+    assert (found[0] == [reach, -reach]).all() and (found[1] == 0).all()
 
 
 def test_independent_noise_leaves_what_the_search_finds_by_chance():
