@@ -27,13 +27,13 @@ def test_an_interval_of_a_mean_is_that_of_a_normal_one():
     assert interval(values) == (low, high)
 
 
-@pytest.mark.parametrize("n", [FEWEST, 12])
-def test_intervals_of_few_hold_the_truth_almost_as_often(few_draws, n):
-    """Plain percentiles would do so 84 and 90 times in 100."""
+@pytest.mark.parametrize(("n", "least"), [(FEWEST, 0.865), (12, 0.915)])
+def test_intervals_of_few_hold_the_truth_almost_as_often(few_draws, n, least):
+    """91 and 94 times in 100, give or take 1; plain percentiles would do so 84 and 90 times."""
     drawn = np.random.default_rng(n).normal(1, 2, (500, n))
     low, high = np.array([interval(some, lambda v: v.mean()) for some in drawn]).T
     held = np.mean((low < 1) & (high > 1))
-    assert 0.9 < held < 0.97
+    assert least < held < 0.97
 
 
 def test_the_difference_of_two_groups_is_held_as_often(few_draws):
