@@ -118,6 +118,7 @@ def draw():
                 continue
             (theirs,) = ax.plot(value - base, k, "x", color="C1")
         ax.axvline(0, color="gray", lw=0.8)
+        ax.locator_params(axis="x", nbins=3)
         ax.set_xlabel(f"{TITLES[column]},\nless CoTracker's")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()

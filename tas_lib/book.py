@@ -162,14 +162,14 @@ def trainings(made: dict, called: Callable[[str], str]) -> dict[str, dict[str, s
     title = networks.index.str.replace(r"/seed\d+$", "", regex=True)
     return {
         called(name): {
-            "command": command(re.sub(r"--seed \d+", "--seed N", some.command.iloc[0])),
             "seeds": f"{len(some)}",
             "sequences": f"{some.sequences.iloc[0]} by {some.strategy.iloc[0].upper()}",
             "validation MTE (mm)": f"{some.validation_mte_mm.mean():.2f}",
             "minutes": f"{some.minutes.mean():.0f}",
-            "commit": ", ".join(some.commit.unique()),
-            "device": ", ".join(some.device.unique()),
-            "date": ", ".join(some.date.unique()),
+            "commit, device, date": ", ".join(
+                value for column in ("commit", "device", "date") for value in some[column].unique()
+            ),
+            "command": command(re.sub(r"--seed \d+", "--seed N", some.command.iloc[0])),
         }
         for name, some in networks.groupby(title, sort=False)
     }
