@@ -150,6 +150,7 @@ def test_common_calibrations_are_shipped_and_write_nothing(cache, monkeypatch):
     assert not cache.exists() and before == [path.stat().st_mtime_ns for path in shipped]
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 @pytest.mark.parametrize("acq", COMMON, ids=["default", "wide", "clinical"])
 def test_the_shipped_calibrations_are_what_calibrate_makes(acq):

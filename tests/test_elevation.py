@@ -168,6 +168,7 @@ def test_speckle_changes_with_elevation_as_that_of_a_matrix_array(depth):
         assert fall(ours, SHIFT, level) == pytest.approx(fall(theirs, SHIFT, level), rel=0.14)
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_speckle_of_random_scatterers_changes_as_that_of_simus():
     """SIMUS in 3-D, 60 draws of 200 scatterers, three pixels at 90 mm: rho is known to 0.07 or so.

@@ -162,6 +162,7 @@ def test_the_default_operator_keeps_a_cyst_dark(operator_of, centre, radius, asi
     check_cyst(acq, operator_of(acq), 4000, centre, radius, aside)
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
@@ -177,6 +178,7 @@ def test_other_clinical_sequences_are_as_good(operator_of, change):
     slow_check(acq, operator_of(acq), field(acq, 10_000, 3), every=8)
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_the_seven_diverging_waves_of_the_heart_demonstration_leave_two_percent(operator_of):
     """Not 1 %: what isn't focused on the way out leaves echoes beyond any patch that is kept."""

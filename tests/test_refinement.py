@@ -126,6 +126,7 @@ def test_motion_is_tracked_anew_for_other_templates_and_weights(templates, tmp_p
     assert again[0] == first[0] and again[1] != first[1] and again[2] == first[2]
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_the_whole_chain_of_virtual_patients(tmp_path):
     """By two processes, with the truth of each film's motion at the end."""
