@@ -6,7 +6,7 @@
 # Also: make env, make lint, make coverage, make record, make calibration, make clean, make help. Needs
 # Python 3.11 to 3.13, make and a network.
 #
-# A notebook runs again only when its text, tas_lib, the profile or the pinned environment changed;
+# A notebook runs again only when its text, tas_lib, archived results, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by
 # date, so that a fresh clone with a restored _build/exec reruns nothing that is unchanged. With -j2 two
 # notebooks run at a time; those that time something then tell of a busy machine.

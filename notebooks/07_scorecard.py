@@ -110,7 +110,7 @@ glue("tolerance", 100 * TOLERANCE)
 # observers says who was named first, and decides nothing. A wide interval of ours makes it easy to hold the paper's number: look at both.
 #
 # Claims in words need limits in numbers; these are ours (strain in percent of the length at end-diastole, % strain, here and below). They were chosen before the runs, but for the least number
-# of patients of a disease, raised to what gives an interval; and the rules of C04, C19, C21 and C24 were made to ask all that the claim says when results were known.
+# of patients of a disease, raised to what gives an interval; and the rules of C04, C19, C21 and C24 were made to ask all that the claim says, and the intervals of few patients wide enough, when results were known.
 
 # %% tags=["hide-input"]
 limits = {

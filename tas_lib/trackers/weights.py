@@ -78,7 +78,9 @@ def training(path: str | Path) -> dict[str, Any]:
     """
     about = card(path)
     told = {key: about[key] for key in TRAINING if key in about}
-    return told | {key: about["data"][key] for key in ("strategy",) if "data" in about}
+    if "data" in about:
+        told["strategy"] = about["data"]["strategy"]
+    return told
 
 
 def load(path: str | Path) -> Network:
