@@ -1,5 +1,5 @@
-"""Shared fixtures: a synthetic sector clip and the recording made of it; a small acquisition, its
-fast operator and the exact model to compare it with."""
+"""Shared fixtures: a synthetic sector clip and the recording made of it; a small acquisition and
+its fast operator."""
 
 from functools import cache
 
@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
+from typer.testing import CliRunner
 
-from tas_lib import comparison, mesh, recording
+from tas_lib import cli, comparison, mesh, recording
+from tas_lib.accuracy import place
 from tas_lib.errors import InputError
 from tas_lib.readers.sector import Sector
 from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calibration
-from tas_lib.simulator.exact import band, beamform, echo_spectra
 
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
@@ -21,10 +22,12 @@ hypothesis.settings.load_profile("steady")
 pytest_plugins = ["clinic_fixtures", "browser_fixtures"]
 
 SECTOR = Sector(apex_row=-4.0, apex_column=80.0, half_angle=0.7, r_min=12.0, r_max=110.0)
+SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 
 
-def cartesian(r, angle):
-    return r * np.sin(angle), r * np.cos(angle)
+def tas(*words):
+    """What comes of a command line, without its first word."""
+    return CliRunner().invoke(cli.app, [str(word) for word in words])
 
 
 class CutShort:
@@ -45,18 +48,7 @@ def field(acq, count, seed=0, beside=0.0, below=0.0):
     rng = np.random.default_rng(seed)
     r = np.sqrt(rng.uniform(acq.r_min**2, (acq.r_max + below) ** 2, count))
     half = acq.sector / 2 + beside
-    return *cartesian(r, rng.uniform(-half, half, count)), rng.standard_normal(count)
-
-
-def exact(acq, x, z, rc, floor_db=-60.0):
-    """I/Q (depth, line) of the exact model, its frequencies as close as the last echo is late."""
-    late = 2.1 * (acq.r_max + acq.probe.aperture / 2 + 5e-3) / acq.c
-    f = np.arange(*band(acq, floor_db), 1 / late)
-    return beamform(acq, echo_spectra(acq, x, z, rc, f), f)
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
+    return *place(r, rng.uniform(-half, half, count)), rng.standard_normal(count)
 
 
 @pytest.fixture(autouse=True)

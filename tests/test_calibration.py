@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import cartesian, exact, field, relative
+from conftest import field
 
+from tas_lib.accuracy import exact_image, place, relative_error
 from tas_lib.simulator import Acquisition, Diverging, SectorOperator, calibration
 from tas_lib.simulator.calibration import COMMON, SHIPPED, Settings, Zone, calibrate, load_bands
 
@@ -65,17 +66,17 @@ def test_a_patch_holds_the_exact_response_of_the_points_around(acquisition, chan
     seen, expected = [], []
     for d_r, d_a in (0, 0), (2, 1), (-3, -2), (6, 0), (0, 9), (-12, -13):
         at = r - d_r * acq.range_step
-        x, z = cartesian(at, (column - d_a) * step)
-        iq = exact(acq, np.array([x]), np.array([z]), [1.0])[row, 4 + column]
+        x, z = place(at, (column - d_a) * step)
+        iq = exact_image(acq, np.array([x]), np.array([z]), [1.0])[row, 4 + column]
         expected.append(iq * np.exp(2j * acq.wavenumber * at))
         seen.append(patch[d_r + n_r, d_a + n_a])
-    assert relative(np.array(seen), np.array(expected)) < 1e-3
+    assert relative_error(np.array(seen), np.array(expected)) < 1e-3
     assert np.abs(patch[[0, -1]]).max() < 0.01 * np.abs(patch).max()  # fades out at the edge
 
 
 def test_patches_of_mirrored_points_are_mirrored(acquisition):
     left, right = calibration.point_spread(acquisition, 40e-3, np.array([-12, 12]), 10, 14)
-    assert relative(left[:, ::-1], right) < 1e-4
+    assert relative_error(left[:, ::-1], right) < 1e-4
 
 
 def test_patches_and_maps_are_even_or_odd(tiny):
@@ -117,12 +118,12 @@ def test_a_tighter_tolerance_takes_more_terms_and_leaves_less_error(tiny, cache)
     acq, settings, _ = tiny
     acq = replace(acq, r_min=17e-3, r_max=29e-3)
     scene = field(acq, 500)
-    slow, ranks, errors = exact(acq, *scene), [], []
+    slow, ranks, errors = exact_image(acq, *scene), [], []
     for tolerance in 0.1, 0.02, 0.0025:
         zones = (Zone(np.inf, 34, tolerance),)
         operator = SectorOperator(acq, replace(settings, zones=zones), progress=False)
         ranks.append(sum(operator.rank))
-        errors.append(relative(operator(*scene), slow))
+        errors.append(relative_error(operator(*scene), slow))
     assert ranks[0] < ranks[1] < ranks[2]
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
     assert errors[2] < 0.006
@@ -130,11 +131,11 @@ def test_a_tighter_tolerance_takes_more_terms_and_leaves_less_error(tiny, cache)
 
 def test_a_finer_calibration_is_not_worse(acquisition, coarse, operator, cache):
     scene = field(acquisition, 1500)
-    slow = exact(acquisition, *scene)
-    errors = [relative(operator(*scene), slow)]
+    slow = exact_image(acquisition, *scene)
+    errors = [relative_error(operator(*scene), slow)]
     for change in {"angle_step": 2.0}, {"depth_step": 1.0}, {"angle_step": 2.0, "depth_step": 1.0}:
         fine = SectorOperator(acquisition, replace(coarse, **change), progress=False)
-        errors.append(relative(fine(*scene), slow))
+        errors.append(relative_error(fine(*scene), slow))
     assert max(errors[1:]) < 1.03 * errors[0]
     assert errors[3] < 0.98 * errors[0]
 
@@ -165,7 +166,7 @@ def test_the_shipped_calibrations_are_what_calibrate_makes(acq):
             np.einsum("krl,kij->rlij", band.maps(acq)[:, rows, 5::40], band.kernel())
             for band in (a, b)
         ]
-        assert relative(*sums) < 2e-3
+        assert relative_error(*sums) < 2e-3
 
 
 def test_ship_replaces_the_calibrations_in_the_package(tiny, calibrated, tmp_path, monkeypatch):

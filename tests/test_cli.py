@@ -14,9 +14,9 @@ from unittest.mock import create_autospec
 import numpy as np
 import pydicom.examples
 import pytest
+from conftest import tas
 from matplotlib.figure import Figure
 from PIL import Image
-from typer.testing import CliRunner
 
 import tas_lib
 from tas_lib import cli, readers, recording
@@ -25,10 +25,6 @@ from tas_lib.readers.video import decode
 
 SHIPPED = Path(tas_lib.__file__).parent / "data" / "a4c_contours.json"
 OTHER_CLIP = pydicom.examples.get_path("ybr_color")
-
-
-def tas(*words):
-    return CliRunner().invoke(cli.app, [str(word) for word in words])
 
 
 @pytest.fixture

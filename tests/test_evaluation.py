@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from conftest import SHIFTS
 
 from tas_lib.evaluation import BINS, evaluate, tally, tap
 from tas_lib.strain import longitudinal_strain, segment_nodes
 
-SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 SQUEEZE = np.ones((9, 2))  # along x; most one frame after end-systole
 SQUEEZE[:, 0] = 1, 0.96, 0.92, 0.88, 0.86, 0.84, 0.9, 0.96, 1
 

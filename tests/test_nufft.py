@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from conftest import field, relative
+from conftest import field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tas_lib.accuracy import relative_error
 from tas_lib.simulator import nufft
 
 BOTH = pytest.mark.parametrize("nufft1", [nufft.type1, nufft.spread], ids=["finufft", "spread"])
@@ -51,7 +52,7 @@ def test_modes_are_the_direct_sum(nufft1, rows, columns, seed):
 @pytest.mark.parametrize("shape", [SHAPE, (800, 266), (20, 90)], ids=str)
 def test_modes_are_the_direct_sum_in_the_mean(nufft1, shape):
     scene = points(1, shape)
-    assert relative(run(nufft1, *scene, shape), direct(*scene, shape)) < ALLOWED[nufft1]
+    assert relative_error(run(nufft1, *scene, shape), direct(*scene, shape)) < ALLOWED[nufft1]
 
 
 @BOTH
@@ -69,7 +70,7 @@ def test_modes_are_the_direct_sum_in_the_mean(nufft1, shape):
 )
 def test_points_at_the_border_of_the_grid_are_no_exception(nufft1, u, v):
     scene = np.array([u]), np.array([v]), np.array([2 - 1j])
-    assert relative(run(nufft1, *scene), direct(*scene, SHAPE)) < 2e-4
+    assert relative_error(run(nufft1, *scene), direct(*scene, SHAPE)) < 2e-4
 
 
 @BOTH
@@ -84,7 +85,7 @@ def test_a_point_on_a_sample_becomes_that_sample(nufft1):
 def test_points_on_all_samples_are_an_ordinary_fft(nufft1):
     grid = np.random.default_rng(0).standard_normal(SHAPE)
     u, v = np.indices(SHAPE).reshape(2, -1).astype(float)
-    assert relative(run(nufft1, u, v, grid.ravel()), np.fft.fft2(grid)) < 2e-4
+    assert relative_error(run(nufft1, u, v, grid.ravel()), np.fft.fft2(grid)) < 2e-4
 
 
 @BOTH
@@ -92,7 +93,7 @@ def test_it_is_linear(nufft1):
     u, v, a = points(3)
     b = np.random.default_rng(4).standard_normal(len(u))
     parts = 2 * run(nufft1, u, v, a) - 3 * run(nufft1, u, v, b)
-    assert relative(run(nufft1, u, v, 2 * a - 3 * b), parts) < 1e-5
+    assert relative_error(run(nufft1, u, v, 2 * a - 3 * b), parts) < 1e-5
 
 
 @BOTH
@@ -101,14 +102,14 @@ def test_a_shift_of_all_points_turns_the_phases(nufft1, rows, columns):
     u, v, strength = points(5)
     turn = np.exp(-2j * np.pi * np.add.outer(bins(64) * rows / 64, bins(36) * columns / 36))
     shifted = run(nufft1, u + rows, v + columns, strength)
-    assert relative(shifted, turn * run(nufft1, u, v, strength)) < 3e-4
+    assert relative_error(shifted, turn * run(nufft1, u, v, strength)) < 3e-4
 
 
 @BOTH
 def test_the_grid_has_no_ends(nufft1):
     u, v, strength = points(6, margin=0.4)
     inside = run(nufft1, u % 64, v % 36, strength)
-    assert relative(run(nufft1, u, v, strength), inside) < 1e-5
+    assert relative_error(run(nufft1, u, v, strength), inside) < 1e-5
 
 
 @BOTH
@@ -137,4 +138,4 @@ def test_the_path_of_a_gpu_gives_the_frames_of_the_cpu(acquisition, operator, mo
     monkeypatch.setattr(nufft, "type1", nufft.spread)
     gpu = operator(*scene)
     assert not np.array_equal(gpu, frame)  # it was another path
-    assert relative(gpu, frame) < 1e-4
+    assert relative_error(gpu, frame) < 1e-4

@@ -6,10 +6,11 @@ from itertools import count
 
 import numpy as np
 import pytest
-from conftest import cartesian, exact, field, relative
+from conftest import field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tas_lib.accuracy import exact_image, place, relative_error
 from tas_lib.errors import InputError
 from tas_lib.simulator import Acquisition, Diverging, Focused, Probe, SectorOperator, calibration
 from tas_lib.simulator.calibration import Settings, Zone
@@ -28,12 +29,12 @@ def test_frames_add_up(acquisition, operator):
     x, z, a = field(acquisition, 5000)
     b = np.random.default_rng(9).standard_normal(len(a))
     total = operator(x, z, 2 * a - 3 * b)
-    assert relative(2 * operator(x, z, a) - 3 * operator(x, z, b), total) < 3e-4
+    assert relative_error(2 * operator(x, z, a) - 3 * operator(x, z, b), total) < 3e-4
 
 
 def test_coefficients_may_be_complex(acquisition, operator):
     x, z, rc = field(acquisition, 500)
-    assert relative(operator(x, z, 1j * rc), 1j * operator(x, z, rc)) < 1e-4
+    assert relative_error(operator(x, z, 1j * rc), 1j * operator(x, z, rc)) < 1e-4
 
 
 def test_a_mirrored_scene_gives_mirrored_lines(acquisition, coarse, operator, operator_of):
@@ -41,14 +42,14 @@ def test_a_mirrored_scene_gives_mirrored_lines(acquisition, coarse, operator, op
     dense = operator_of(replace(acquisition, n_lines=81), coarse)
     x, z, rc = field(acquisition, 3000)
     for images, error in (operator, 3e-3), (dense, 1e-4):
-        assert relative(images(-x, z, rc)[:, ::-1], images(x, z, rc)) < error
+        assert relative_error(images(-x, z, rc)[:, ::-1], images(x, z, rc)) < error
 
 
 def test_a_point_that_moves_away_turns_the_phase_by_twice_the_wavenumber(acquisition, operator):
     steps = 20e-6 * np.arange(6)
     line = 23
     echo = [
-        operator(*np.reshape(cartesian(45e-3 + d, acquisition.angle[line]), (2, 1)), [1.0])
+        operator(*np.reshape(place(45e-3 + d, acquisition.angle[line]), (2, 1)), [1.0])
         for d in steps
     ]
     row = np.abs(echo[0][:, line]).argmax()
@@ -93,11 +94,11 @@ def test_any_finite_scatterers_make_a_finite_frame(operator, points):
 
 def test_points_just_beside_and_below_the_picture_still_count(acquisition, operator):
     before = operator.dropped
-    beside = cartesian(40e-3, acquisition.sector / 2 + 0.02)
+    beside = place(40e-3, acquisition.sector / 2 + 0.02)
     below = 0.0, acquisition.r_max + 0.3e-3
     for x, z in beside, below:
-        seen = operator([x], [z], [1.0])
-        assert relative(seen, exact(acquisition, np.array([x]), np.array([z]), [1.0])) < 0.05
+        seen, point = operator([x], [z], [1.0]), np.array([[x], [z]])
+        assert relative_error(seen, exact_image(acquisition, *point, [1.0])) < 0.05
     assert operator.dropped == before
 
 
@@ -174,7 +175,7 @@ def test_the_lines_asked_for_are_enough(acquisition, coarse, operator_of, transm
 
 def test_scatterers_in_the_plane_need_no_elevation(acquisition, operator):
     x, z, rc = field(acquisition, 2000)
-    assert relative(operator(x, z, rc, np.zeros(2000)), operator(x, z, rc)) < 1e-3
+    assert relative_error(operator(x, z, rc, np.zeros(2000)), operator(x, z, rc)) < 1e-3
 
 
 def test_elevation_weighs_and_delays_a_scatterer(acquisition, operator):
@@ -183,10 +184,10 @@ def test_elevation_weighs_and_delays_a_scatterer(acquisition, operator):
     y = np.array([1e-3, -1.5e-3, 2e-3])
     p = path(acquisition, r, y)
     weight = two_way(acquisition, r, y) * np.exp(2j * acquisition.wavenumber * p)
-    seen = operator(*cartesian(r, angle), np.ones(3), y)
-    expected = operator(*cartesian(r + p, angle), weight)
-    assert relative(seen, expected) < 5e-3
-    assert relative(seen, operator(*cartesian(r, angle), np.ones(3))) > 0.1
+    seen = operator(*place(r, angle), np.ones(3), y)
+    expected = operator(*place(r + p, angle), weight)
+    assert relative_error(seen, expected) < 5e-3
+    assert relative_error(seen, operator(*place(r, angle), np.ones(3))) > 0.1
 
 
 def test_frames_have_the_same_bits_for_any_number_of_workers(acquisition, operator):

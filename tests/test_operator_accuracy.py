@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import cartesian, exact, field, relative
+from conftest import field
 from scipy.ndimage import uniform_filter
 from test_operator import OBLIQUE, THREE, decibels
 
+from tas_lib.accuracy import exact_image, place, relative_error
 from tas_lib.simulator import PROBES, Acquisition, Diverging, Focused, simulate_reference
 from tas_lib.simulator.calibration import Settings, Zone
 
@@ -27,12 +28,12 @@ def level(iq):
 def test_frames_are_those_of_the_exact_model_at_all_ranges(acquisition, operator):
     """1 % from 20 mm on, 3 % before."""
     scene = field(acquisition, 1500)
-    fast, slow = operator(*scene), exact(acquisition, *scene)
+    fast, slow = operator(*scene), exact_image(acquisition, *scene)
     for near in np.arange(20e-3, 60e-3, 10e-3):
         rows = between(acquisition, near, near + 10e-3)
-        assert relative(fast[rows], slow[rows]) < 0.01
+        assert relative_error(fast[rows], slow[rows]) < 0.01
     rows = between(acquisition, 0, 20e-3)
-    assert relative(fast[rows], slow[rows]) < 0.03
+    assert relative_error(fast[rows], slow[rows]) < 0.03
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,9 @@ def test_single_points_and_their_side_lobes_are_those_of_the_exact_model(
     acquisition, operator, r, angle
 ):
     """1 % (3 % before 20 mm); local levels 2 dB wherever the exact ones are above -50 dB."""
-    x, z = cartesian(np.array([r]), angle)
-    fast, slow = operator(x, z, [1.0]), exact(acquisition, x, z, [1.0])
-    assert relative(fast, slow) < (0.03 if r < 20e-3 else 0.01)
+    x, z = place(np.array([r]), angle)
+    fast, slow = operator(x, z, [1.0]), exact_image(acquisition, x, z, [1.0])
+    assert relative_error(fast, slow) < (0.03 if r < 20e-3 else 0.01)
     seen = level(slow) > 1e-5 * np.max(np.abs(slow) ** 2)
     assert np.abs(decibels(level(fast)[seen], level(slow)[seen])).max() < 2
 
@@ -57,9 +58,9 @@ def cyst_beside_a_bright_point(acq, operator, count, centre, radius, aside):
     The hole has its `centre` (r, angle), the point its angle `aside`.
     """
     x, z, rc = field(acq, count)
-    hole_x, hole_z = cartesian(*centre)
+    hole_x, hole_z = place(*centre)
     tissue = np.hypot(x - hole_x, z - hole_z) > radius
-    x_point, z_point = cartesian(centre[0], aside)
+    x_point, z_point = place(centre[0], aside)
     response = np.abs(operator([x_point], [z_point], [1.0])).max()
     row = np.abs(acq.depth - centre[0]).argmin()
     column = np.abs(acq.angle - aside).argmin()
@@ -70,7 +71,7 @@ def cyst_beside_a_bright_point(acq, operator, count, centre, radius, aside):
         np.append(z[tissue], z_point),
         np.append(rc[tissue], 100 * speckle / response),
     )
-    grid_x, grid_z = cartesian(acq.depth[:, None], acq.angle)
+    grid_x, grid_z = place(acq.depth[:, None], acq.angle)
     hole = np.hypot(grid_x - hole_x, grid_z - hole_z) < radius - 1e-3
     side_lobes = np.abs(acq.depth - centre[0])[:, None] < 2e-3 + 0 * acq.angle
     return scene, hole, side_lobes
@@ -79,7 +80,7 @@ def cyst_beside_a_bright_point(acq, operator, count, centre, radius, aside):
 def check_cyst(acq, operator, *scene):
     """Local levels within 2 dB in the cyst and along the point's side lobes, to -50 dB."""
     scene, hole, side_lobes = cyst_beside_a_bright_point(acq, operator, *scene)
-    fast, slow = level(operator(*scene)), level(exact(acq, *scene))
+    fast, slow = level(operator(*scene)), level(exact_image(acq, *scene))
     floor = 1e-5 * slow.max()
     for part in hole, side_lobes:
         seen = part & (slow > floor)
@@ -106,28 +107,28 @@ def test_other_sequences_and_probes_are_as_good(acquisition, operator_of, change
     """Levelled by the sensitivity, so that attenuated depths count as much as the others."""
     acq = replace(acquisition, **change)
     operator, scene = operator_of(acq), field(acquisition, 1500, seed=1)
-    fast, slow = operator(*scene), exact(acq, *scene)
+    fast, slow = operator(*scene), exact_image(acq, *scene)
     rows = acq.depth >= 20e-3
-    assert relative(*((iq / operator.sensitivity)[rows] for iq in (fast, slow))) < 0.01
-    assert relative(fast[~rows], slow[~rows]) < 0.03
+    assert relative_error(*((iq / operator.sensitivity)[rows] for iq in (fast, slow))) < 0.01
+    assert relative_error(fast[~rows], slow[~rows]) < 0.03
 
 
 def test_compounded_diverging_waves_are_as_good(acquisition, operator_of):
     """With patches as wide as the sector: receive side lobes are all that weakens far points."""
     acq = replace(acquisition, transmit=THREE, **OBLIQUE)
     scene = field(acq, 1500, seed=2)
-    fast, slow = operator_of(acq, WIDE)(*scene), exact(acq, *scene)
-    assert relative(fast, slow) < 0.01
+    fast, slow = operator_of(acq, WIDE)(*scene), exact_image(acq, *scene)
+    assert relative_error(fast, slow) < 0.01
 
 
 def slow_check(acq, operator, scene, every=1):
     """1 % from 20 mm on, 3 % before; of every n-th line, to save time."""
     few = replace(acq, n_lines=1 + (acq.n_lines - 1) // every)
     np.testing.assert_allclose(few.angle, acq.angle[::every], atol=1e-12)
-    fast, slow = operator(*scene)[:, ::every], exact(few, *scene)
+    fast, slow = operator(*scene)[:, ::every], exact_image(few, *scene)
     rows = acq.depth >= 20e-3
-    assert relative(fast[rows], slow[rows]) < 0.01
-    assert relative(fast[~rows], slow[~rows]) < 0.03
+    assert relative_error(fast[rows], slow[rows]) < 0.01
+    assert relative_error(fast[~rows], slow[~rows]) < 0.03
 
 
 @pytest.mark.slow
@@ -143,9 +144,9 @@ def test_the_default_operator_is_the_exact_model_to_a_hundredth(operator_of, see
 def test_the_default_operator_images_the_hardest_points(operator_of, r, angle):
     """Side lobes within 2 dB down to -50 dB beyond 20 mm; nearer, patches end before them."""
     acq = Acquisition()
-    x, z = cartesian(np.array([r]), angle)
-    fast, slow = operator_of(acq)(x, z, [1.0]), exact(acq, x, z, [1.0])
-    assert relative(fast, slow) < (0.03 if r < 20e-3 else 0.01)
+    x, z = place(np.array([r]), angle)
+    fast, slow = operator_of(acq)(x, z, [1.0]), exact_image(acq, x, z, [1.0])
+    assert relative_error(fast, slow) < (0.03 if r < 20e-3 else 0.01)
     if r >= 20e-3:
         seen = level(slow) > 1e-5 * np.max(np.abs(slow) ** 2)
         assert np.abs(decibels(level(fast)[seen], level(slow)[seen])).max() < 2
@@ -185,7 +186,7 @@ def test_the_seven_diverging_waves_of_the_heart_demonstration_leave_two_percent(
     acq = Acquisition(transmit=Diverging(), n_lines=109, sector=0.98, r_min=50e-3, r_max=70e-3)
     few = replace(acq, n_lines=13)
     scene = field(acq, 3000, 4)
-    assert relative(operator_of(acq)(*scene)[:, ::9], exact(few, *scene)) < 0.02
+    assert relative_error(operator_of(acq)(*scene)[:, ::9], exact_image(few, *scene)) < 0.02
 
 
 @pytest.mark.slow
@@ -194,5 +195,5 @@ def test_the_default_operator_is_that_of_pymust(operator_of):
     x, z, rc = field(acq, 200, seed=3)
     fast, slow = operator_of(acq)(x, z, rc), simulate_reference(acq, x, z, rc)
     rows = acq.depth >= 20e-3
-    assert relative(fast[rows], slow[rows]) < 0.01
-    assert relative(fast[~rows], slow[~rows]) < 0.03
+    assert relative_error(fast[rows], slow[rows]) < 0.01
+    assert relative_error(fast[~rows], slow[~rows]) < 0.03

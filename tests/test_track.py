@@ -1,13 +1,15 @@
 """`tas track`: from a clip with its mesh to tracks, strain curves, a picture and a movie."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
+from conftest import SHIFTS, tas
 
-from tas_lib import cli, recording
+from tas_lib import recording
 
-SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
+track = partial(tas, "track")
 
 
 @pytest.fixture
@@ -15,12 +17,8 @@ def clip(moving_clip, tmp_path):
     return recording.save(moving_clip(SHIFTS), tmp_path / "clip.nc")
 
 
-def tas(*words):
-    return CliRunner().invoke(cli.app, ["track", *map(str, words)])
-
-
 def test_a_clip_is_tracked_and_its_strain_written(clip, tmp_path):
-    result = tas(clip, "--out", tmp_path / "out")
+    result = track(clip, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     stem = tmp_path / "out" / "clip-speckle"
     for suffix in (".nc", ".csv", ".png", ".mp4"):
@@ -34,9 +32,9 @@ def test_a_clip_is_tracked_and_its_strain_written(clip, tmp_path):
     assert list(curves.columns[:2]) == ["GLS", "basal inferoseptal"] and len(curves) == 9
     assert (curves.iloc[0] == 0).all() and curves.abs().max().max() < 3  # nothing is strained
     assert f"strain {curves.GLS.min():.1f} %" in result.stdout
-    again = tas(clip, "--out", tmp_path / "out")
+    again = track(clip, "--out", tmp_path / "out")
     assert again.exit_code == 2 and "exists already" in again.stderr
-    assert tas(clip, "--out", tmp_path / "out", "--force", "--quiet").output == ""
+    assert track(clip, "--out", tmp_path / "out", "--force", "--quiet").output == ""
 
 
 def test_what_is_missing_is_named_before_anything_is_written(clip, tmp_path):
@@ -47,8 +45,8 @@ def test_what_is_missing_is_named_before_anything_is_written(clip, tmp_path):
         bare = ds.copy()
         bare.attrs = attrs
         recording.save(bare, path)
-        result = tas(path, "--out", tmp_path / "out")
+        result = track(path, "--out", tmp_path / "out")
         assert result.exit_code == 2 and f"{name}: is not stated" in result.stderr
-    result = tas(clip, "--tracker", "tasnet.safetensors", "--out", tmp_path / "out")
+    result = track(clip, "--tracker", "tasnet.safetensors", "--out", tmp_path / "out")
     assert result.exit_code == 2 and "weights: are not there" in result.stderr
     assert not (tmp_path / "out").exists()

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from conftest import SHIFTS
 
 from tas_lib.errors import InputError
 from tas_lib.templates import default_template
 from tas_lib.trackers import registry, weights
 from tas_lib.trackers.tracker import Learned, Prediction, canvas, mesh_grid, track
 
-SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
 every = pytest.mark.parametrize("name", registry.NAMES)
 
 

@@ -3,24 +3,20 @@
 import dataclasses
 import json
 import pickle
+import re
 import struct
 
 import numpy as np
 import pytest
 import torch
+from conftest import tas
 from safetensors.torch import load_file, save_file
 from test_cotracker import TINY, film, spread
-from typer.testing import CliRunner
 
-from tas_lib import cli
 from tas_lib.errors import InputError
 from tas_lib.trackers import registry, weights
 from tas_lib.trackers.cotracker import CoTracker
 from tas_lib.trackers.tasnet import TASNet
-
-
-def tas(*words):
-    return CliRunner().invoke(cli.app, [str(word) for word in words])
 
 
 @pytest.fixture
@@ -220,17 +216,21 @@ def test_the_command_writes_weights_and_names_their_licence(tmp_path, published)
 
 
 def test_a_card_is_shown(saved):
-    result = CliRunner().invoke(cli.app, ["weights", "card", str(saved[0])])
+    result = tas("weights", "card", saved[0])
     assert result.exit_code == 0 and json.loads(result.stdout)["step"] == 3
-    result = CliRunner().invoke(cli.app, ["weights", "card", "speckle"])
+    result = tas("weights", "card", "speckle")
     assert result.exit_code == 2 and "weights: are none" in result.stderr
 
 
 def test_a_card_tells_of_the_last_training(saved):
     assert weights.training(saved[0]) == {}
-    told = weights.training(registry.weights_of("tasnet"))
-    assert told.keys() == {*weights.TRAINING, "strategy"}
+    shipped = registry.weights_of("tasnet")
+    told, card = weights.training(shipped), weights.card(shipped)
     assert told["command"].startswith("tas train tasnet ") and told["strategy"] == "s3"
+    assert told["data_sha256"] == card["data"]["sha256"] and len(told["data_commits"]) == 1
+    assert told["init_sha256"] == card["init"]["sha256"] != told["data_sha256"]
+    assert all(re.fullmatch("[0-9a-f]{64}", told[key]) for key in ("data_sha256", "init_sha256"))
+    assert told.keys() > {*weights.TRAINING}
 
 
 def test_what_starts_from_published_weights_keeps_their_layout(tmp_path):

@@ -72,14 +72,18 @@ def card(path: str | Path) -> dict[str, Any]:
 
 
 def training(path: str | Path) -> dict[str, Any]:
-    """What a file's card says of the last training: how, on what, where, when and how well.
+    """What a file's card says of the last training: how, on what, from what, where, when, how well.
 
     Raises InputError.
     """
     about = card(path)
     told = {key: about[key] for key in TRAINING if key in about}
     if "data" in about:
-        told["strategy"] = about["data"]["strategy"]
+        data = about["data"]
+        told |= {"strategy": data["strategy"], "data_sha256": data["sha256"]}
+        told["data_commits"] = sorted({run["commit"] for run in data["made_with"]})
+    if "init" in about:
+        told["init_sha256"] = about["init"]["sha256"]
     return told
 
 
