@@ -147,7 +147,7 @@ glue("left_film", after_a_frame(ds, left_wall))
 # {glue:text}`curve_inside` of {glue:text}`curve_points` points of the curve. A recording of the cohort itself lies in the
 # band of the others in {glue:text}`usual:.0f` of {glue:text}`quantities` (median; one in ten of them in {glue:text}`usual_low` or
 # fewer), so by this count the clip {glue:text}`told:s` be told from them. That is a weak test: one clip, each quantity by
-# itself, and wide bands, since some virtual recordings are as poor as some real ones.
+# itself, and wide bands, since recordings of the cohort differ much in quality.
 #
 # It is not the same as looking alike. In the clip the apex flickers while the septum keeps its speckle (correlation after
 # 33 ms: apical third {glue:text}`apex_clip:.2f`, left wall {glue:text}`left_clip:.2f`). In the four-chamber film of HUNT's first patient the apex is as

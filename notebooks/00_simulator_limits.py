@@ -250,8 +250,8 @@ glue("lossy_verdict", "within" if beyond["0.5 dB/cm/MHz"] <= GOALS["far"] else "
 # ## What to distrust
 #
 # - **Nearer than {glue:text}`r_min:.0f` mm nothing is simulated.** Scatterers there are dropped and counted.
-# - **It is a model of a linear world.** One speed of sound, no multiple scattering, no harmonic imaging, no
-#   noise, no aberration by ribs and fat, no motion during a frame: it can be as far from a patient as SIMUS is.
+# - **It is a model of a linear world.** One speed of sound, no multiple scattering, no harmonic imaging (with which the
+#   real clip was recorded), no noise, no aberration by ribs and fat, no motion during a frame: it can be as far from a patient as SIMUS is.
 # - **Two dimensions and a weight.** One weight stands for the whole pulse, and directions in and across
 #   the plane don't mix.
 # - **A sector of many lines.** The operator wants a regular phased array without grating lobes, and lines

@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 profile = "laptop"
 seeds = [0, 1, 2]
-frame_scatterers = 200_000  # over the whole sector: the density of the films
+frame_scatterers = 200_000  # over the whole sector: about as dense as in films
 speckle_frames = 100  # for statistics
 
 # %% tags=["hide-input"]
@@ -69,6 +69,9 @@ def pymust_width(r):
 theirs = np.array([pymust_width(r) for r in slices])
 ours = np.array([elevation.width(acq, r) for r in slices])
 glue("pymust_version", version("pymust"))
+glue("usual", frame_scatterers)
+area = acq.sector / 2 * (acq.r_max**2 - acq.r_min**2)
+glue("per_square", frame_scatterers * acq.wavelength**2 / area)
 glue("slice_off", 100 * np.abs(ours / theirs - 1).max())
 glue("slice_verdict", "met" if np.abs(ours / theirs - 1).max() <= 0.05 else "missed")
 
@@ -113,8 +116,7 @@ themed(draw, "Slice thickness over depth, and correlation against elevation shif
 # The widths differ from PyMUST's by at most {glue:text}`slice_off:.1f` % (goal of 5 %: {glue:text}`slice_verdict:s`), the
 # measured correlations from those of the theory by at most {glue:text}`elevation_off:.3f`. Half of the
 # correlation is gone after about a millimetre from 50 mm on, however thick the slice. A weight that keeps the
-# magnitude alone makes speckle last too long. By our reading of its echoes, which are not shown here, `pymust.simus`
-# ({glue:text}`pymust_version:s`) counts the path $y^2 / 2r$ twice in three dimensions. That turns phases alone, so the magnitudes of its field are a fair check of the widths.
+# magnitude alone makes speckle last too long. Of PyMUST ({glue:text}`pymust_version:s`) only the magnitude of its field is compared here, not its echoes in three dimensions.
 
 # %% [markdown]
 # ## Is the speckle right?
@@ -290,9 +292,9 @@ themed(draw, "Correlation against four motions, theory and measurement")
 
 # %% [markdown]
 # Beyond 60 mm the ratio is {glue:text}`snr:.3f` with {glue:text}`crowd:,` scatterers, {glue:text}`snr_off:.1f` % off
-# (goal of 1 %: {glue:text}`snr_verdict:s`). At the density of the films it is {glue:text}`snr_usual:.3f`, and
+# (goal of 1 %: {glue:text}`snr_verdict:s`). With {glue:text}`usual:,` it is {glue:text}`snr_usual:.3f`, and
 # {glue:text}`snr_near:.2f` between 15 and 25 mm: a resolution cell then holds too few scatterers for fully
-# developed speckle. That is the paper's density, not an error of the operator.
+# developed speckle. That is the density, {glue:text}`per_square:.1f` in a square of a wavelength's side beside the paper's five, not an error of the operator.
 #
 # The fast operator's grains differ from the exact model's by at most {glue:text}`width_axial:.1f` % along and
 # {glue:text}`width_lateral:.1f` % across the beam, chance included (goal of 3 %: {glue:text}`width_verdict:s`).

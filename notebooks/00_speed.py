@@ -72,7 +72,7 @@ for factor in tolerances:
 cuts = pd.DataFrame(cuts).T.sort_index()
 
 # %% tags=["remove-cell"]
-years = 365.25 * 24 * 3600
+UNITS = {"years": 365.25 * 24 * 3600, "days": 24 * 3600, "minutes": 60}
 film = 69_535  # frames of TAS-1K, section IV of the paper
 glue("speed", speed)
 glue("load", load)
@@ -159,6 +159,13 @@ if fastsimus_seconds is None and archived.exists():
     fastsimus_seconds = share * record["fastsimus_seconds_per_frame"]
     ours = record["frames_per_second"] / share  # of the same run
     source = f"archived {record['date']}, on {record['device']}, {record['threads']} threads, beside ours of that run"
+
+
+def lasting(seconds):
+    unit = next((unit for unit, size in UNITS.items() if seconds > 2 * size), "minutes")
+    return f"{seconds / UNITS[unit]:,.0f} {unit}"
+
+
 rows = {}
 for name, seconds, beside, origin in (
     ("PyMUST", pymust_seconds, speed, "one thread, scaled from a subset"),
@@ -172,7 +179,7 @@ for name, seconds, beside, origin in (
     rows[name] = {
         "s a frame": f"{seconds:,.0f}" if seconds > 10 else f"{seconds:.3f}",
         "times ours": f"{seconds * beside:,.0f}",
-        "TAS-1K": f"{whole / years:.1f} years" if whole > years else f"{whole / 60:.0f} minutes",
+        "TAS-1K": lasting(whole),
         "how": origin,
     }
 table(rows)
@@ -182,12 +189,14 @@ glue("ratio", pymust_seconds * speed)
 glue("core_ratio", pymust_seconds * speed / cores())
 glue("ratio_verdict", "met" if pymust_seconds * speed >= 1e5 else "missed")
 glue("film", film)
-glue("pymust_years", film * pymust_seconds / years)
+area = acq.sector / 2 * (acq.r_max**2 - acq.r_min**2)
+glue("per_square", frame_scatterers * acq.wavelength**2 / area)
+glue("pymust_years", film * pymust_seconds / UNITS["years"])
 glue("our_minutes", film / speed / 60)
 
 # %% [markdown]
 # The ratio to PyMUST is {glue:text}`ratio:,.0f`, or {glue:text}`core_ratio:,.0f` core for core, as PyMUST had one; the goal of 100,000 is {glue:text}`ratio_verdict:s`. The paper's data set TAS-1K
-# {cite:p}`judge2026` has {glue:text}`film:,` frames. At the paper's five scatterers per square wavelength and our
+# {cite:p}`judge2026` has {glue:text}`film:,` frames. At {glue:text}`per_square:.1f` scatterers per square wavelength (the paper has five) and our
 # sequence (the paper doesn't name its own), this machine would make them in {glue:text}`our_minutes:.0f` minutes, against
 # {glue:text}`pymust_years:.1f` years of one core with PyMUST. With fewer transmits, PyMUST's part shrinks in proportion and ours
 # hardly changes.

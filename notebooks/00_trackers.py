@@ -59,8 +59,8 @@ READY = [*TRAINED, "speckle"]
 # %% [markdown]
 # ## What each one is
 #
-# **CoTracker** {cite:p}`karaev2024` takes eight frames at a time. An encoder turns each into a map of features, one
-# of 4 × 4 pixels; every point has a position and a feature in each frame, and a transformer improves both in four
+# **CoTracker** {cite:p}`karaev2024` takes eight frames at a time. An encoder turns each into a map with one
+# vector of features per 4 × 4 pixels; every point has a position and a feature in each frame, and a transformer improves both in four
 # iterations, in which points see how their feature correlates with the map around them, their own past and future,
 # and each other. Windows overlap by half. It also says whether a point is seen.
 #
@@ -106,7 +106,7 @@ table(golden, "{:.0e}")
 #
 # `tas train` is one loop for all four, in two rounds: {glue:text}`steps:,` steps of one clip on a processor's core, then
 # at most {glue:text}`steps_gpu:,` steps of {glue:text}`batch` clips on a GPU, each with one cycle of the learning rate. Every clip holds
-# end-systole. Where the paper has AdamW, Muon {cite:p}`jordan2024` moves matrices here. Clips come from simulated sequences whose motion is known, made by strategy
+# end-systole. The paper optimises with AdamW; here weight matrices are updated by Muon {cite:p}`jordan2024`. Clips come from simulated sequences whose motion is known, made by strategy
 # {glue:text}`strategy:s` on {glue:text}`templates` virtual template patients, none of whom is in any evaluation; geometry and grey levels are varied.
 # The sequences of every tenth patient are kept apart, which leaves {glue:text}`sequences` to learn from, and the weights with the least error on those kept apart are shipped. These networks start from nothing, where the paper's start from published
 # weights; so that they find out that speckle is what matters, one term of ours is in every network's loss: the feature of a point must
@@ -189,9 +189,9 @@ table(
 #
 # {glue:text}`recordings` recordings of {glue:text}`patients` patients of the virtual HUNT-A (seed {glue:text}`cohort_seed`), three views each, followed by every tracker from the true
 # mesh: at end-systole, or in the first frame for those that only look ahead (an archived run, told below the table). Mean trajectory error (MTE) is the mean distance of all
-# points from where they truly are; GLS error that of peak strain; δ average the share of points within 1 to 16 pixels
-# of a picture of 256 × 256, as TAP-Vid has it {cite:p}`doersch2022`. Intervals: 95 %, by patients drawn again. *Folded films*:
-# the share of these recordings of HUNT-A in which a triangle of the mesh turns over (the scorecard has that of all three cohorts); *seconds*: for a whole film, on one core of a machine that did other work. These patients served for nothing else: no network learnt from
+# points from where they truly are; GLS error that of peak global longitudinal strain; δ average the share of points within 1, 2, 4, 8 and 16 pixels
+# of a picture of 256 × 256, mean of the five, as TAP-Vid has it {cite:p}`doersch2022`. Intervals: 95 %, by patients drawn again. *Folded films*:
+# the share of these recordings of HUNT-A in which a triangle of the mesh turns over (the scorecard has that of all three cohorts; EchoTracker follows each point alone and was made for the middle line, so the paper counts no folds of it); *seconds*: for a whole film, on one core of a machine that did other work. These patients served for nothing else: no network learnt from
 # them, and nothing was chosen by them.
 
 # %% tags=["hide-input"]

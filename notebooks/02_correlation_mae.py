@@ -19,7 +19,8 @@
 # Around every mesh point, how much of the end-systolic speckle is left in the other frames? The
 # paper compares these curves between a real clip and its simulations by their mean absolute error
 # (MAE), and finds that Strategy 3 comes nearest. This page repeats the comparison on another clip,
-# and looks for what keeps the simulations from coming nearer still.
+# and looks for what keeps the simulations from coming nearer still. In short: {glue:text}`verdict:s` MAE {glue:text}`mae_S1:.3f` (S1), {glue:text}`mae_S2:.3f` (S2) and
+# {glue:text}`mae_S3:.3f` (S3); two seeds of S3 differ by {glue:text}`floor:.3f`.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -27,10 +28,11 @@ seeds = [0, 1, 2]
 frame_step = 1  # of the clip's frames, every how many are simulated
 p_values = [0.2, 0.4, 0.5, 0.6, 0.8, 1.0]  # of Strategy 1
 corrections = 3  # of Strategy 3; the paper makes one
+varied = 9  # rows of the table of our choices
 
 # %% tags=["hide-input"]
 import dataclasses
-from itertools import combinations
+from itertools import combinations, islice
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -171,9 +173,9 @@ same_order = error["S3", 1] < error["S2", 0] < error["S1", best_p]
 glue("order", "the paper's" if same_order else "not the paper's")
 glue(
     "verdict",
-    "The paper's order of the three strategies reproduces."
+    "The paper's order of the three strategies reproduces, in the mean over seeds."
     if same_order
-    else "The paper's order of the three strategies does not reproduce in this run.",
+    else "The paper's order of the three strategies does not reproduce in this run, in the mean over seeds.",
 )
 glue("profile", profile)
 for name, (value, _) in paper.items():
@@ -278,7 +280,7 @@ variants = {
     "background redrawn": (dataclasses.replace(default, redraw=True), Window()),
 }
 coarse, rows = thin(template, 2), {}
-for name, (choices, window) in variants.items():
+for name, (choices, window) in islice(variants.items(), varied):
     stage = Scene(coarse, seeds[0], choices, operator=operator, progress=False)
     target = correlation(coarse, window)
     two, three = (film.correlation for film in s3(stage, target, window))
@@ -294,10 +296,11 @@ table(sensitivity, dict.fromkeys(("S1", "S2", "S3"), "{:.3f}"))
 
 # %% tags=["remove-cell"]
 glue("s3_first", int((sensitivity.S3 < sensitivity[["S1", "S2"]].min(axis=1)).sum()))
-glue("n_variants", len(sensitivity))
+glue("ordered", int(((sensitivity.S3 < sensitivity.S2) & (sensitivity.S2 < sensitivity.S1)).sum()))
+glue("varied", len(sensitivity))
 
 # %% [markdown]
-# S3 has the lowest error in {glue:text}`s3_first` of {glue:text}`n_variants` rows.
+# S3 has the lowest error in {glue:text}`s3_first` of {glue:text}`varied` rows; the paper's whole order, S3 below S2 below S1, holds in {glue:text}`ordered`.
 
 # %% tags=["hide-input"]
 provenance(profile, seeds, "02_correlation_mae")

@@ -21,6 +21,8 @@
 # peak global longitudinal strain (GLS) and the share of videos in which the mesh folds. Here are the same rows on virtual patients in
 # the place of SSHF, whose true motion is the reference; and what the paper leaves out, each change alone. The archived run:
 # `archive/ablation.json`. GLS is in percent of the length at end-diastole (% strain).
+#
+# In short, MTE (mm) after each step, less before: {glue:text}`steps_mte:s`; in the paper {glue:text}`steps_paper:s`.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -53,6 +55,12 @@ NAMES = STEPS | OTHERS | {"MyoTracker": "myotracker"}
 evidence = Evidence("archive")
 rows = evidence.ablation()
 frames = {column: people(rows, column)[list(NAMES.values())] for column in MEASURES}
+gains = {
+    after: less(frames["mte"], STEPS[after], STEPS[before]) for before, after in pairwise(STEPS)
+}
+glue("steps_mte", "; ".join(f"{step} {told(gain)}" for step, gain in gains.items()))
+printed = [paper.value("Table II", row, "SSHF", "MTE") for row in STEPS]
+glue("steps_paper", ", ".join(f"{after - before:+.2f}" for before, after in pairwise(printed)))
 glue("recordings", rows.file.nunique())
 glue("patients", rows.patient.nunique())
 glue("least_p", 0.5 ** rows.patient.nunique())
@@ -92,7 +100,8 @@ trained = trainings(evidence.made["ablation"], {net: row for row, net in NAMES.i
 table({row: trained[row] for row in NAMES})
 
 # %% [markdown]
-# *Validation* is the error on patients of their own data that were kept back, and chose the weights. Windows and visibility use weights that CoTracker has; those of the mesh
+# *Validation* is the error on patients of their own data that were kept back, and chose the weights. Networks without windows both ways can only look ahead, and start from the mesh of the
+# first frame, the others from that of end-systole: what *windows both ways* changes holds that change of start, which is not told apart here. Windows and visibility use weights that CoTracker has; those of the mesh
 # embedding begin as they are drawn, and whether so few steps are enough for them has not been tested. How much chance lies in a training, by the SD over seeds:
 
 # %% tags=["hide-input"]
@@ -151,8 +160,9 @@ table(pd.DataFrame(interaction))
 # %% [markdown]
 # ## Is a step surely better than the one before?
 #
-# The paper's test, a paired one-tailed t of all recordings, takes the views of one patient for independent. Beside it ours: random
-# signs of patients' mean differences, corrected after Holm for all the comparisons in the table. Signs of {glue:text}`patients` patients can't give less than {glue:text}`least_p:.3f`.
+# The paper tests errors of GLS in its Table IV alone, by a paired one-tailed t, and doesn't state of what unit. Of all recordings, as here, it takes the views of one patient for independent.
+# Beside it ours: random signs of patients' mean differences, corrected after Holm for all the comparisons in the table. Signs of {glue:text}`patients` patients can't give less than
+# {glue:text}`least_p:.3f`, after Holm {glue:text}`least_holm:.3f`; where that is above 0.05, no step can be found significant, whatever it does.
 
 # %% tags=["hide-input"]
 means = rows.pivot_table(["mte", "gls_error"], ["file", "patient"], "tracker", "mean")
@@ -161,12 +171,13 @@ steps = {
     for column in ("mte", "gls_error")
     for before, after in pairwise(STEPS)
 }
+glue("least_holm", min(1, len(steps) * 0.5 ** rows.patient.nunique()))
 tested(comparisons(means, steps))
 
 # %% [markdown]
 # ## Verdicts
 #
-# By the rules of the scorecard:
+# By the rules of the scorecard; C12 is judged on the networks that ship, over all three cohorts, not on the rows above:
 
 # %% tags=["hide-input"]
 table(beside_claims(evidence, "C09", "C10", "C11", "C12"))

@@ -54,7 +54,8 @@ glue("pairs", len(whole["R vs R"]))
 # %% [markdown]
 # ## Bland and Altman's plots (Figure 4)
 #
-# Differences {cite:p}`bland1986`, in percent of the length at end-diastole (% strain, here and below), of peak GLS and of the end-systolic strain of two segments in A4C: those that the paper shows as its best and its worst.
+# Differences {cite:p}`bland1986`, in percent of the length at end-diastole (% strain, here and below), of peak global longitudinal strain (GLS) and of the end-systolic strain of two
+# segments in A4C: those that the paper shows as its best and its worst. Whether its regional strain is end-systolic or peak, and which of two it takes from which, the paper doesn't say.
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Differences over means, bias (solid) and limits of agreement (dashed), A4C of HUNT-A's virtual patients. T vs R: TAS-Net less the reference, from the same drawings; T vs T and R vs R: the first observer less the second.", "name": "fig-bland-altman"}}
@@ -191,8 +192,8 @@ glue("kept", 100 * kept.accepted[kept.segment != "global"].mean())
 
 # %% [markdown]
 # In % strain, with 95 % intervals by patient; segments that not both observers accept are left out ({glue:text}`kept:.0f` % are accepted, by a
-# rule that was set to keep about as many as the paper's experts, 92 % in HUNT-A). By the reference, observers agree best on the {glue:text}`steadiest:s` and worst on the {glue:text}`shakiest:s` segment; in the paper,
-# on mid inferoseptal and apical lateral ones.
+# rule that was set to keep about as many as the paper's experts, 92 % in HUNT-A). Of all 18, observers agree best on the {glue:text}`steadiest:s` and worst on the {glue:text}`shakiest:s` segment by the
+# reference; by which comparison the paper chose its best and worst of A4C, mid inferoseptal and apical lateral, it doesn't say.
 #
 # ## Verdict
 #

@@ -16,6 +16,9 @@
 #
 # *Curves of regional strain beside the truth, and whether segments that do not move are found.*
 #
+# The paper's Figure 5 shows one patient's curves by EchoPac, EchoTracker and TAS-Net, and names no disease; infarcts are our question. In short: {glue:text}`finder:s` finds segments that do
+# not move best; the area under the ROC curve is {glue:text}`speckle_area:s` by speckle tracking, {glue:text}`tasnet_area:s` by TAS-Net.
+#
 # Trackers start from the true wall at end-systole (EchoTracker: in the first frame). Archived run, of virtual patients who all have an infarct:
 # `archive/comparison_infarcts.json`.
 
@@ -80,7 +83,7 @@ themed(draw, "Strain curves of six segments: truth, speckle tracking, EchoTracke
 #
 # ## Is an infarct found?
 #
-# A segment counts as akinetic where its true end-systolic strain is above {glue:text}`akinetic:.0f` %. A tracker calls it so where the strain that it measures is above some
+# A segment counts as akinetic where its true end-systolic strain is above {glue:text}`akinetic:.0f` % (our limit). A tracker calls it so where the strain that it measures is above some
 # threshold. For all thresholds, the ROC curve has the share of akinetic segments that are found over the share of the others that raise a false alarm. The area under it is the
 # chance that the akinetic one of two segments has the weaker measured shortening: 0.5 is a guess, 1 never fails.
 

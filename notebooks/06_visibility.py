@@ -18,7 +18,8 @@
 #
 # Its visibility is the speckle correlation with end-systole that it expects. Is that what is measured, along the true motion? And are segments of which it expects little
 # those whose strain is wrong? Segments of HUNT-A's virtual patients are dropped, the least visible first; the share that is kept is the coverage, the mean error of its strain the
-# risk {cite:p}`geifman2017`. Archived run, from the true walls: `archive/comparison_hunt-a.json`.
+# risk {cite:p}`geifman2017`. In short: without the fifth of the segments that it sees least, the mean error falls from {glue:text}`all:s` to {glue:text}`fewer:s` % strain, {glue:text}`gained:.0f` % of what
+# knowing the errors would gain. Archived run, from the true walls: `archive/comparison_hunt-a.json`.
 
 # %% tags=["parameters"]
 profile = "laptop"

@@ -17,18 +17,19 @@ from tas_lib.heart import Heart
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.simulator import CLINICAL
 
+RETEST = 0.02  # SD of all strains of a heart between visits, of them: our choice
 POSES = 100  # drawn at most for one recording
 
 
 def another_day(heart: Heart, rng: np.random.Generator) -> Heart:
-    """The same heart on another day: rate (SD 5 %), all strains (SD 2 % of them), breathing.
+    """The same heart on another day: rate (SD 5 %), all strains (SD RETEST of them), breathing.
 
     In atrial fibrillation another of its beats is filmed.
     """
     cycle, motion = heart.cycle, heart.motion
     least = cycle.es + cycle.ivrt + max(motion.delay.max() + 0.05, 0.1) + 1e-3
     rr = np.roll(cycle.rr, rng.integers(len(cycle.rr))) * np.exp(rng.normal(0, 0.05))
-    amplitude = np.clip(motion.amplitude * rng.normal(1, 0.02), -0.45, 0.2)
+    amplitude = np.clip(motion.amplitude * rng.normal(1, RETEST), -0.45, 0.2)
     breathing = tuple(rng.normal(0, 1e-3, 3).tolist())
     motion = dataclasses.replace(motion, amplitude=amplitude, breathing=breathing)
     cycle = dataclasses.replace(cycle, rr=tuple(np.maximum(rr, least).tolist()))

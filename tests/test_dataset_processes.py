@@ -66,6 +66,7 @@ def begun(out: Path, count: int):
         time.sleep(0.02)
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(templates, whole, tmp_path):
     run = start(templates, tmp_path, "--workers", "2")
@@ -91,6 +92,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(templates, whole, tmp_pat
     assert made(tmp_path) == whole
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_data_sets_are_timed_in_processes_of_their_own(templates, monkeypatch):
     monkeypatch.setattr(bench_dataset, "STRATEGIES", ("s1",))
