@@ -78,7 +78,7 @@ table(
 
 # %% tags=["remove-cell"]
 half = PROFILES[profile].half
-operator = operator_of(CLINICAL, progress=False)
+operator = operator_of(CLINICAL)
 films = [
     film(case, half, operator=operator, progress=False)
     for patient in range(1, observed + 1)

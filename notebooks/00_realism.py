@@ -33,10 +33,8 @@ from tas_lib import survey
 from tas_lib.book import glue, provenance, themed
 from tas_lib.cohorts import cases, film
 from tas_lib.realism import correlation_curve
-from tas_lib.simulator import CLINICAL, SectorOperator
+from tas_lib.simulator import CLINICAL, operator_of
 from tas_lib.templates import default_template
-
-operator = SectorOperator(CLINICAL, progress=False)
 
 # %% [markdown]
 # ## The clip in the cohort
@@ -51,9 +49,9 @@ operator = SectorOperator(CLINICAL, progress=False)
 
 # %% tags=["remove-cell"]
 archive = json.loads(Path("archive/realism.json").read_text())
-table = pd.DataFrame.from_dict(archive["recordings"], orient="index")
+table = pd.DataFrame.from_dict(archive["recordings"], orient="index").astype(float)
 live = survey.survey(
-    archive["cohort"], realism_patients, *archive["seeds"], operator=operator, progress=False
+    archive["cohort"], realism_patients, *archive["seeds"], workers=1, progress=False
 )
 template = default_template()
 clip = pd.Series(survey.numbers(template))
@@ -138,7 +136,7 @@ apex, left_wall = slice(12, 24), slice(0, 12)
 glue("apex_clip", after_a_frame(template, apex))
 glue("left_clip", after_a_frame(template, left_wall))
 four_chambers = (case for case in cases(archive["cohort"], 1, seed) if case.pose.view == "A4C")
-ds = film(next(four_chambers), operator=operator, progress=False)
+ds = film(next(four_chambers), operator=operator_of(CLINICAL), progress=False)
 glue("apex_film", after_a_frame(ds, apex))
 glue("left_film", after_a_frame(ds, left_wall))
 

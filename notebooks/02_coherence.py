@@ -17,7 +17,7 @@
 # *How much of the speckle is coherent, and how much of its correlation is left: one follows from the other, but is not the same. On one real clip.*
 #
 # Strategy 2 puts the wanted *correlation* where {eq}`eq-s2` needs a *coherence*. But amplitudes $C$
-# and $1 - C$ of two independent speckle fields mix as powers. The mixture's normalised field
+# and $1 - C$ of two independent speckle fields of equal power mix as powers. The mixture's normalised field
 # correlation with the coherent field is $C / \sqrt{C^2 + (1 - C)^2}$, and for fully developed speckle
 # the correlation of intensities is its square (of grey levels: nearly). So one expects
 #

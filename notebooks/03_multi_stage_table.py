@@ -204,7 +204,7 @@ for name, judged in rows.items():
 # %% tags=["remove-cell"]
 run, anew = archive["hunt"], []
 for case in islice(cases("hunt", 1, run["seed"]), live):
-    ds = film(case, operator=operator_of(CLINICAL, progress=False), progress=False)
+    ds = film(case, operator=operator_of(CLINICAL), progress=False)
     for row, path in shipped.items():
         old = (
             rows["hunt"].query("file == @case.file and row == @row and seed == 'seed0'").mte.item()

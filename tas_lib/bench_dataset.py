@@ -29,6 +29,8 @@ def bench_one(templates: Path, strategy: str, videos: int) -> dict[str, float]:
         start = perf_counter()
         manifest = make_dataset(templates_in(templates)[:videos], folder, strategy, progress=False)
         seconds = perf_counter() - start
+        if failed := manifest["failed"]:
+            raise InputError(templates, "templates", next(iter(failed.values())), "leave it out")
         made = manifest["recordings"]
         frames = sum(entry["frames"] for entry in made)
         size = sum((Path(folder) / entry["file"]).stat().st_size for entry in made)

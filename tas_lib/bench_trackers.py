@@ -37,17 +37,21 @@ def film(frames: int) -> tuple[Canvas, np.ndarray]:
     return Canvas(video, np.zeros(2), registry.PIXEL, True), mesh
 
 
-def fresh(name: str, preset: str) -> Tracker:
-    """A tracker with random weights."""
+def fresh(name: str, preset: str, device: str = "cpu") -> Tracker:
+    """A tracker with random weights; what is no network stays on the CPU."""
     if name not in registry.NETWORKS:
         return registry.get(name)
     torch.manual_seed(0)
-    return Learned(registry.network(name, preset), registry.PIXEL)
+    return Learned(registry.network(name, preset).to(device), registry.PIXEL)
 
 
-def bench_one(name: str, preset: str, frames: int, repeats: int = 3) -> dict[str, float]:
-    """Milliseconds a frame (the least of some runs), peak memory [MB], operations a frame [1e9]."""
-    tracker, (canvas, mesh) = fresh(name, preset), film(frames)
+def bench_one(
+    name: str, preset: str, frames: int, device: str = "cpu", repeats: int = 3
+) -> dict[str, float]:
+    """Milliseconds a frame (the least of some runs), peak memory of the process [MB], operations a
+    frame [1e9].
+    """
+    tracker, (canvas, mesh) = fresh(name, preset, device), film(frames)
     first, times = frames // 2 if tracker.start == "es" else 0, []
     for _ in range(repeats):
         start = perf_counter()
@@ -63,41 +67,44 @@ def bench_one(name: str, preset: str, frames: int, repeats: int = 3) -> dict[str
     }
 
 
-def matrix_rate(seconds: float = 1.0) -> float:
-    """Operations a second [1e9] of products of large matrices, float32, on all cores."""
-    a, b = torch.rand(2, MATRIX, MATRIX)
+def matrix_rate(seconds: float = 1.0, device: str = "cpu") -> float:
+    """Operations a second [1e9] of products of large matrices, float32, on all of a device."""
+    a, b = torch.rand(2, MATRIX, MATRIX, device=device)
     best, until = np.inf, perf_counter() + seconds
     while perf_counter() < until:
         start = perf_counter()
-        a @ b
+        (a @ b)[0, 0].item()  # which waits for it
         best = min(best, perf_counter() - start)
     return 2 * MATRIX**3 / best / 1e9
 
 
 def bench_trackers(
-    lengths: tuple[int, ...] = (24, 64), progress: Callable[[str], None] = lambda text: None
+    lengths: tuple[int, ...] = (24, 64),
+    device: str = "cpu",
+    progress: Callable[[str], None] = lambda text: None,
 ) -> dict:
     """`bench_one` of every tracker, preset and film length, the machine and its matrix rate.
 
     floor_ms_per_frame: what the counted operations (convolutions, matrix products, attention) take
     at that rate.
     """
-    rate, rows = matrix_rate(), []
+    rate, rows = matrix_rate(device=device), []
     for name in registry.NAMES:
         for preset in ("small", "paper") if name in registry.NETWORKS else ("",):
             for frames in lengths:
                 progress(f"{name} {preset} {frames}")
-                words = [sys.executable, "-m", __name__, name, preset, str(frames)]
+                words = [sys.executable, "-m", __name__, name, preset, str(frames), device]
                 done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
                 row = json.loads(done.stdout)
                 row["floor_ms_per_frame"] = 1e3 * row["gflop_per_frame"] / rate
                 rows.append({"tracker": name, "preset": preset, "frames": frames, **row})
-    machine = {**facts(), "cores": cores(), "matrix_gflops": rate}
-    command = f"tas bench trackers {' '.join(f'--frames {n}' for n in lengths)} --json"
+    machine = {**facts(device), "cores": cores(), "matrix_gflops": rate}
+    command = f"tas bench trackers {' '.join(f'--frames {n}' for n in lengths)}"
+    command += f" --device {device}" * (device != "cpu") + " --json"
     picture = {"points": MESH[0] * MESH[1], "side": SIDE}
     return {"command": command, **machine, **picture, "trackers": rows}
 
 
 if __name__ == "__main__":
-    one, size, length = sys.argv[1:]
-    print(json.dumps(bench_one(one, size, int(length))))
+    one, size, length, place = sys.argv[1:]
+    print(json.dumps(bench_one(one, size, int(length), place)))

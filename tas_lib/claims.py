@@ -267,7 +267,7 @@ def c19(e: Evidence) -> Findings:
     apical = levels(ours.segment) == "apical"
     beside, apex = absolute(ours[~apical]), absolute(ours[apical])
     what = "|strain difference| between observers by TAS-Net: basal and mid less apical segments"
-    return [*found, Quantity(what, estimate(beside - apex), unit=STRAIN)]
+    return [*found, Quantity(what, estimate((beside - apex).dropna()), unit=STRAIN)]
 
 
 @_rule

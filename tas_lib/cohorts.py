@@ -215,7 +215,7 @@ def make_cohort(
 
 def _make(case: Case, folder: Path, half: bool) -> dict[str, Any]:
     """Write a recording -> its entry in the manifest."""
-    operator = operator_of(case.scanner.acquisition, progress=False)
+    operator = operator_of(case.scanner.acquisition)
     ds = film(case, half, operator=operator, workers=1, progress=False)
     recording.save(ds, folder / case.file)
     return _about(case, ds)

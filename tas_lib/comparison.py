@@ -133,9 +133,14 @@ def over(
     return pd.DataFrame(rows)
 
 
-@lru_cache(32)
 def ready(name: str | Path) -> Tracker:
-    """`registry.get`, kept for the next recording."""
+    """`registry.get`, kept for the next recording as long as its weights are the same."""
+    path = registry.weights_of(name)
+    return kept(name, digest(path) if path and path.is_file() else None)
+
+
+@lru_cache(32)
+def kept(name: str | Path, found: str | None) -> Tracker:
     return registry.get(name)
 
 

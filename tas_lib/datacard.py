@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -17,7 +16,7 @@ from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
 from tas_lib.farm import each
 from tas_lib.figures import show_frame
-from tas_lib.mesh import mask
+from tas_lib.mesh import cavity, mask
 from tas_lib.strain import longitudinal_strain
 
 MAKE = "make a data set: `tas dataset`"
@@ -70,12 +69,9 @@ def _row(file: str, folder: Path) -> dict[str, Any]:
     near = [np.abs(time - t).argmin() for t in sides if 0 <= t <= time[-1]]
     wall, blood = [], []
     for t in (ed, es):
-        cavity = shapely.contains_xy(
-            shapely.Polygon(mesh[t, :, 0]), *np.meshgrid(ds.x.values, ds.z.values)
-        )
-        frame = ds.bmode.values[t]
-        wall.append(frame[mask(mesh[t], ds.z.values, ds.x.values)].mean())
-        blood.append(frame[cavity].mean())
+        frame, where = ds.bmode.values[t], (mesh[t], ds.z.values, ds.x.values)
+        wall.append(frame[mask(*where)].mean())
+        blood.append(frame[cavity(*where)].mean())
     row = {name: ds.attrs.get(name, "not stated") for name in ("patient", *COUNTED)}
     return (
         {"file": file}

@@ -34,6 +34,7 @@ FILMS = {  # strategy -> film of a scene
     "s3": lambda scene: strategies.s3(scene, correlation(scene.template))[-1],
     "burman": lambda scene: strategies.s1(scene, 1.0),  # and the motion of `simple_heart`
 }
+MADE_OF = "template_sha256", "motion_sha256"  # what an entry of a manifest says of its sources
 NEEDED = "bmode", "sector", "es_frame", "sector_half_angle", "sector_r_max"  # of a template
 
 
@@ -56,9 +57,9 @@ def simulate(
     check_strategy(strategy)
     if strategy == "burman":
         template = simple_motion(template, seed)
-    operator = operator_of(acquisition(template), progress)
+    operator = operator_of(acquisition(template))
     scene = Scene(template, seed, choices, operator=operator, progress=progress)
-    film = FILMS[strategy](scene)
+    film = FILMS[strategy](scene).assign_attrs(strategy=strategy.upper())
     return film if "correlation" in film else film.assign(correlation=correlation(film))
 
 
@@ -141,16 +142,14 @@ def make_dataset(
 
 def _current(entry: dict[str, Any], source: Path, motion: Path | None) -> bool:
     try:
-        return _made_of(source, motion).items() <= entry.items()
+        return _made_of(source, motion) == {key: entry.get(key) for key in MADE_OF}
     except InputError:  # `_make` tells
         return False
 
 
-def _made_of(source: Path, motion: Path | None) -> dict[str, str]:
-    made_of = {"template_sha256": digest(source)}
-    if motion is not None:
-        made_of["motion_sha256"] = digest(motion / source.name)
-    return made_of
+def _made_of(source: Path, motion: Path | None) -> dict[str, str | None]:
+    hashes = digest(source), digest(motion / source.name) if motion else None
+    return dict(zip(MADE_OF, hashes, strict=True))
 
 
 def _make(
@@ -164,13 +163,14 @@ def _make(
             template = seen(template).assign(mesh=moved.mesh.astype(float).load())
     elif "elevation" in template:  # the truth of a virtual patient
         template = coarse(template)
-    number = _seed(source.stem, seed)
+    number = seed_of(source.stem, seed)
     film = simulate(template, strategy, number, choices, progress=False)
     recording.save(film, folder / source.name)
-    return {**made_of, **_about(film, number)}
+    known = {key: found for key, found in made_of.items() if found}
+    return {**known, **_about(film, number)}
 
 
-def _seed(name: str, seed: int) -> int:
+def seed_of(name: str, seed: int) -> int:
     own = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
     return int(np.random.SeedSequence([seed, own]).generate_state(1)[0])
 

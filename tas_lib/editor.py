@@ -40,6 +40,9 @@ def editor(recording: xr.Dataset, where: object = "recording") -> str:
         names = ", ".join(missing) or "frame"
         problem = "not stated, so that nothing drawn here could be placed in its file"
         raise InputError(where, names, problem, "give the clip itself, as it was recorded")
+    if recording.attrs.get("reversed"):
+        problem = "come in falling order, as the clip shows filling and is played backwards"
+        raise InputError(where, "frames", problem, "use the masks that come with it")
     source = files("tas_lib").joinpath("editor.html.jinja").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     data = json.dumps(_data(recording), separators=(",", ":"))

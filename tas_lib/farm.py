@@ -71,7 +71,8 @@ def each(
                 yield item, future.result()
             except KilledWorker:
                 problem = "was given up: it dies each time"
-                yield item, InputError(item, "process", problem, "give it more memory")
+                named = getattr(item, "file", item)
+                yield item, InputError(named, "process", problem, "give it more memory")
             ready.update(list(sent()))
 
 
@@ -94,12 +95,14 @@ def _by_itself(function: Callable[[Item], Result], item: Item) -> Result | Input
 @contextmanager
 def _environment_kept() -> Iterator[None]:
     """What Dask sets for its processes (one thread each) also stays here otherwise."""
-    before = os.environ.copy()
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager

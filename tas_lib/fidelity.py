@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from tas_lib.coherence import WallMap
 from tas_lib.collection import digest
-from tas_lib.dataset import acquisition, open_template
+from tas_lib.dataset import acquisition, open_template, seed_of
 from tas_lib.errors import InputError
 from tas_lib.figures import middle
 from tas_lib.journal import Journal, gather
-from tas_lib.scene import Scene
+from tas_lib.scene import Choices, Scene
 from tas_lib.segmentation import coarse
 from tas_lib.simulator import operator_of
 from tas_lib.speckle import correlation, mean_absolute_error
@@ -71,8 +72,12 @@ def _rows(path: Path, seed: int, truth: bool) -> list[dict[str, Any]]:
     if virtual and not truth:
         template = coarse(template)
     es, real = int(template.attrs["es_frame"]), correlation(template)
-    operator = operator_of(acquisition(template), progress=False)
-    scene, other = (Scene(template, s, operator=operator, progress=False) for s in (seed, seed + 1))
+    operator = operator_of(acquisition(template))
+    shared: Any = {"operator": operator, "wall": WallMap(template, Choices().ramp)}
+    scene, other = (
+        Scene(template, seed_of(path.stem, number), **shared, progress=False)
+        for number in (seed, seed + 1)
+    )
     curves = {TEMPLATE: real}
     curves |= {f"S1 p={p}": correlation(s1(scene, p)) for p in P_VALUES}
     curves |= {

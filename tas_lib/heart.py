@@ -90,11 +90,6 @@ class Heart:
             raise InputError("motion", "amplitude", "folds the wall or closes the cavity", remedy)
 
     @property
-    def ed(self) -> float:
-        """Time of end-diastole [s]."""
-        return 0.0
-
-    @property
     def es(self) -> float:
         """Time of end-systole, the end of ejection [s]."""
         return self.cycle.es

@@ -120,7 +120,7 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     if len(patients) < 2:
         problem = f"holds {len(patients)} patient"
         raise InputError(data, "patients", problem, "make two or more: one is kept to judge")
-    mixed = {str(group[0]["patient"]).split()[0] for group in patients} >= {"CAMUS", "TED"}
+    mixed = {str(group[0]["patient"]).partition(" ")[0] for group in patients} >= {"CAMUS", "TED"}
     if mixed:
         problem = "are of CAMUS and of TED without numbers: one person may be on both sides"
         raise InputError(data, "patients", problem, "put ted2camus.csv beside TED's patients")

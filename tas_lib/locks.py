@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from functools import cache
 from pathlib import Path
 
 from tas_lib.errors import InputError
+
+_HELD = set[tuple[int, int]]()  # device and inode, which stay theirs while they are open
 
 
 def hold(place: Path) -> None:
@@ -15,12 +16,11 @@ def hold(place: Path) -> None:
 
     Raises InputError where another process holds it. File systems without locks are not kept.
     """
-    _hold(place.resolve())
-
-
-@cache
-def _hold(place: Path) -> None:
     handle = os.open(place, os.O_RDONLY)  # open as long as the process lives
+    about = os.fstat(handle)
+    if (about.st_dev, about.st_ino) in _HELD:
+        os.close(handle)
+        return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -30,3 +30,5 @@ def _hold(place: Path) -> None:
         raise InputError(place, kind, "is in use by another run", remedy) from error
     except OSError:
         os.close(handle)
+    else:
+        _HELD.add((about.st_dev, about.st_ino))

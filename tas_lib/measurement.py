@@ -6,8 +6,8 @@ them differ in peak GLS as much as the paper's experts did on the same loops. Ot
 other weights, repeat all that. What scanner, beat and patient's position change is not in it.
 
 Quality: a segment is doubtful where more than half of its points are lost (`observers.lost`), by
-the speckle correlation that the tracker expects, if it expects one, or by that which is measured
-along its tracks.
+the speckle correlation with end-systole that the tracker expects, if it expects one and the walls
+are given there, or by that which is measured along its tracks.
 """
 
 from __future__ import annotations
@@ -95,23 +95,25 @@ def whole_beat(film: xr.Dataset) -> bool:
 def spread(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """SD of one reading by any tracker from any drawing, and half the interval's width.
 
-    Of samples (trackers k, drawings n, ...). The variance is that of trackers' means, of k - 1
-    degrees of freedom, and that of drawings within trackers, of k (n - 1); the interval is the
-    value +- SD times Student's t, 95 %, at what degrees of freedom both together have
-    (Satterthwaite 1946, DOI 10.2307/3002019). NaN where fewer than three runs are, or one gave no
-    number.
+    Of samples (trackers, 1 + drawings, ...). The first drawing is the one from which the others
+    err, so that it counts only where there are no others. All trackers follow the same drawings: a
+    reading's variance is that of trackers, of drawings and of what is left, from the mean squares
+    of a table of k trackers and n drawings. The interval is the value +- SD times Student's t, 95
+    %, at what degrees of freedom they have together (Satterthwaite 1946, DOI 10.2307/3002019). NaN
+    where there are fewer than three runs, or one gave no number.
     """
+    samples = samples[:, 1:] if samples.shape[1] > 1 else samples
     k, n = samples.shape[:2]
     if k * n < 3:
         return tuple(np.full((2, *samples.shape[2:]), np.nan))
-    parts, freedom = [], []
-    if k > 1:
-        parts.append(samples.mean(axis=1).var(axis=0, ddof=1))
-        freedom.append(k - 1)
-    if n > 1:
-        share = 1 - 1 / n if k > 1 else 1  # the rest is in the means
-        parts.append(share * samples.var(axis=1, ddof=1).mean(axis=0))
-        freedom.append(k * (n - 1))
+    by_tracker, by_drawing = (samples.mean(axis, keepdims=True) for axis in (1, 0))
+    rest = samples - by_tracker - by_drawing + samples.mean((0, 1), keepdims=True)
+    shares = (  # of the variance, times degrees of freedom
+        (by_tracker.var(0).sum(0) * k, k - 1),
+        (by_drawing.var(1).sum(0) * n, n - 1),
+        ((1 - 1 / k - 1 / n) * (rest**2).sum((0, 1)), (k - 1) * (n - 1)),
+    )
+    parts, freedom = zip(*[(part / of, of) for part, of in shares if of], strict=True)
     variance = np.sum(parts, axis=0)
     lost = sum(part**2 / of for part, of in zip(parts, freedom, strict=True))
     degrees = np.divide(variance**2, lost, out=np.ones_like(variance), where=lost > 0)
@@ -193,7 +195,7 @@ def _inside(beat: xr.Dataset, mesh: np.ndarray) -> np.ndarray:
 
 def _quality(film: xr.Dataset, known: xr.Dataset, frame: int, tracker: Tracker) -> pd.DataFrame:
     curves = {"measured": measured(known, frame)}
-    if tracker.expects_correlation:
+    if tracker.expects_correlation and frame == film.attrs["es_frame"]:
         curves["expected"] = film.visibility.values[near(film, frame)]
     names = segment_names(film.attrs.get("view"))
     table = pd.DataFrame(np.nan, names, ["expected", "measured"])
@@ -235,7 +237,11 @@ def thickness_note(recording: xr.Dataset, clicked: Clicks, tracker: Tracker) -> 
     words = []
     for thickness in (clicked.thickness_mm - THICKER, clicked.thickness_mm + THICKER):
         other = replace(clicked, thickness_mm=thickness)
-        beat, mesh, frame, _ = starts.start(recording, other, tracker.start)
+        try:
+            beat, mesh, frame, _ = starts.start(recording, other, tracker.start)
+        except InputError as error:
+            words.append(f"unknown at {thickness:g} mm ({error.problem})")
+            continue
         curves = _curves(corrections.follow(beat, tracker, {frame: mesh}), beat)
         gls = curves[int(beat.attrs["es_frame"]), 0]
         words.append(f"{number(gls)} % at {thickness:g} mm")

@@ -253,6 +253,11 @@ def mask(mesh: np.ndarray, z: np.ndarray, x: np.ndarray) -> np.ndarray:
     return shapely.contains_xy(outline(mesh), *np.meshgrid(x, z))
 
 
+def cavity(mesh: np.ndarray, z: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """What the endocardium of one frame (l, r, 2) encloses, as a boolean image (z, x); z, x [m]."""
+    return shapely.contains_xy(shapely.Polygon(mesh[:, 0]), *np.meshgrid(x, z))
+
+
 def folds(mesh: np.ndarray) -> np.ndarray:
     """Triangles (two a cell) of a mesh (time, l, r, 2) turned over since the first frame: (time,).
 

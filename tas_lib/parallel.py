@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
@@ -54,17 +54,20 @@ def in_order(
     workers = cores() if workers is None else workers
     if workers < 1:
         raise InputError("parallel", "workers", f"are {workers}", "let at least one work")
-    with ThreadPoolExecutor(workers) as pool:
-        items = iter(items)
-        pending = deque(pool.submit(function, item) for item in islice(items, 2 * workers))
-        try:
-            while pending:
-                yield pending.popleft().result()
-                pending.extend(pool.submit(function, item) for item in islice(items, 1))
-        finally:
-            for future in pending:
-                future.cancel()
-    torch.set_num_threads(torch.get_num_threads())  # for threads to come, as for this one
+    pending = deque[Future[Result]]()
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            items = iter(items)
+            pending.extend(pool.submit(function, item) for item in islice(items, 2 * workers))
+            try:
+                while pending:
+                    yield pending.popleft().result()
+                    pending.extend(pool.submit(function, item) for item in islice(items, 1))
+            finally:
+                for future in pending:
+                    future.cancel()
+    finally:
+        torch.set_num_threads(torch.get_num_threads())  # for threads to come, as for this one
 
 
 def side_by_side(

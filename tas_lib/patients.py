@@ -160,7 +160,10 @@ def random_heart(
 
 
 def _fit(heart: Heart) -> Heart:
-    """The heart with amplitudes and `circumferential` that give its drawn segments, GLS and EF."""
+    """The heart with amplitudes and `circumferential` that give its drawn segments, GLS and EF.
+
+    To 1e-4; of one heart in some hundreds, which shortens very much, to 1e-3.
+    """
     drawn = heart.drawn
     for _ in range(15):
         missing, ef = drawn["segments"] - heart.segments(heart.es), heart.ejection_fraction()

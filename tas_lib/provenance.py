@@ -20,11 +20,16 @@ PACKAGES = "tas-lib", "numpy", "scipy", "torch", "finufft", "pymust"
 
 def commit() -> str:
     """The commit of the code that runs, marked "-dirty" if edited; "no git" outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        return subprocess.run(git, capture_output=True, check=True, text=True).stdout.strip()
+        _git("ls-files", "--error-unmatch", __file__)  # else the checkout is another project's
+        return _git("describe", "--always", "--dirty")
     except (OSError, subprocess.CalledProcessError):
         return "no git"
+
+
+def _git(*words: str) -> str:
+    git = ["git", "-C", str(Path(__file__).parent), *words]
+    return subprocess.run(git, capture_output=True, check=True, text=True).stdout.strip()
 
 
 @cache

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import shapely
 import xarray as xr
 
 from tas_lib.errors import InputError
-from tas_lib.mesh import mask
+from tas_lib.mesh import cavity, mask
 from tas_lib.speckle import Window, correlation, speckle_size
 
 PERCENTILES = 5, 25, 50, 75, 95
@@ -33,9 +32,8 @@ def realism(recording: xr.Dataset, window: Window = Window()) -> dict[str, float
     grey: dict[str, list[np.ndarray]] = {"wall": [], "blood": []}
     z, x = recording.z.values, recording.x.values
     for frame, nodes in zip(recording.bmode.values, recording.mesh.values, strict=True):
-        cavity = shapely.contains_xy(shapely.Polygon(nodes[:, 0]), *np.meshgrid(x, z))
         grey["wall"].append(frame[mask(nodes, z, x)])
-        grey["blood"].append(frame[cavity])
+        grey["blood"].append(frame[cavity(nodes, z, x)])
     result = {
         f"{name}_p{p}": float(255 * np.percentile(np.concatenate(values), p))
         for name, values in grey.items()

@@ -268,6 +268,8 @@ def thin(ds: xr.Dataset, step: int) -> xr.Dataset:
     kept = np.union1d(key, np.arange(key[0], ds.sizes["time"], step))
     ed, es = map(int, np.searchsorted(kept, key))
     out = ds.isel(time=kept).assign_attrs(ed_frame=ed, es_frame=es)
+    if step > 1:
+        out.attrs.pop("frame_rate", None)
     return out.assign_coords(time=("time", out.time.values - out.time.values[0], out.time.attrs))
 
 

@@ -90,7 +90,9 @@ def refine(
         here = folder / "-".join(stages[: k + 1])
         ready = [path for path in few if path.name not in failed]
         if ready:
-            failed |= make_dataset(ready, here / "data", strategy, motion=motion, **who)["failed"]
+            made = make_dataset(ready, here / "data", strategy, motion=motion, **who)
+            failed |= made["failed"]
+            _check_data(here / "data", made, ready)
         if len(failed) > len(few) / 2:
             problem = (
                 f"left out {len(failed)} of {len(few)} templates ({next(iter(failed.values()))})"
@@ -126,6 +128,14 @@ def check(stages: Sequence[str], preset: str, device: str, init: Path | None) ->
     network = registry.network("tasnet", preset)
     if init is not None:
         begin_from(network, init)
+
+
+def _check_data(folder: Path, made: dict[str, Any], sources: Sequence[Path]) -> None:
+    """Raises InputError where a network would learn from more than was asked for."""
+    wanted = {path.name for path in sources}
+    if others := [e["file"] for e in made["recordings"] if e["file"] not in wanted]:
+        problem = f"hold {len(others)} that are not wanted now ({others[0]})"
+        raise InputError(folder, "sequences", problem, "name another folder, or remove this one")
 
 
 def _trained(

@@ -6,11 +6,10 @@ The situation of the paper's real templates (section III-A.1): nobody knows the 
 from __future__ import annotations
 
 import numpy as np
-import shapely
 import xarray as xr
 
 from tas_lib.masks import with_mesh
-from tas_lib.mesh import mask
+from tas_lib.mesh import cavity, mask
 from tas_lib.recording import DIMS
 from tas_lib.tissue import random_field
 
@@ -29,7 +28,7 @@ def coarse(patient: xr.Dataset) -> xr.Dataset:
     z, x = patient.z.values, patient.x.values
     labels = np.zeros(patient.bmode.shape, np.uint8)
     for label, mesh in zip(labels, _segmented(patient), strict=True):
-        label[shapely.contains_xy(shapely.Polygon(mesh[:, 0]), *np.meshgrid(x, z))] = 1
+        label[cavity(mesh, z, x)] = 1
         label[mask(mesh, z, x)] = 2
     kept = seen(patient).assign(labels=(DIMS["labels"], labels))
     return with_mesh(kept, *patient.mesh.shape[1:3], where=patient.attrs.get("source", "patient"))

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 import xarray as xr
 
 from tas_lib.errors import InputError
+from tas_lib.mesh import mask
 from tas_lib.parallel import one_thread
 
 
@@ -65,20 +66,23 @@ def _compared(recording: xr.Dataset, window: Window) -> Iterator[torch.Tensor]:
         raise InputError(source, "es_frame", "is missing", "name the end-systolic frame")
     dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
     (half_x, search_x), (half_z, search_z) = window.pixels(dx), window.pixels(dz)
-    template = _squares(recording, int(recording.attrs["es_frame"]), half_z, half_x)
+    images, es = recording.bmode.values, int(recording.attrs["es_frame"])
+    template = _squares(images[es], recording, es, half_z, half_x)
     for t in range(recording.sizes["time"]):
-        area = _squares(recording, t, half_z + search_z, half_x + search_x)
+        area = _squares(images[t], recording, t, half_z + search_z, half_x + search_x)
         with one_thread():
             yield normalised_correlation(template, area)
 
 
-def _squares(recording: xr.Dataset, t: int, reach_z: int, reach_x: int) -> torch.Tensor:
-    """Pixels around the mesh points of frame t (point, row, column); black beyond the image."""
+def _squares(
+    image: np.ndarray, recording: xr.Dataset, t: int, reach_z: int, reach_x: int
+) -> torch.Tensor:
+    """Pixels of an image (z, x) around mesh points of frame t (point, row, column); 0 beyond it."""
     x, z = recording.x.values, recording.z.values
     points = recording.mesh.values[t].reshape(-1, 2)
     column = np.rint((points[:, 0] - x[0]) / (x[1] - x[0])).astype(int).clip(0, len(x) - 1)
     row = np.rint((points[:, 1] - z[0]) / (z[1] - z[0])).astype(int).clip(0, len(z) - 1)
-    image = np.pad(recording.bmode.values[t], ((reach_z, reach_z), (reach_x, reach_x)))
+    image = np.pad(image, ((reach_z, reach_z), (reach_x, reach_x)))
     size = (2 * reach_z + 1, 2 * reach_x + 1)
     return torch.as_tensor(np.lib.stride_tricks.sliding_window_view(image, size)[row, column])
 
@@ -110,18 +114,38 @@ def mean_absolute_error(simulated: xr.DataArray, real: xr.DataArray, es: int) ->
 def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tuple[float, float]:
     """Full widths (axial, lateral) at half maximum [m] of the speckle's autocorrelation in frame t.
 
-    Mean autocorrelation of the windows around all mesh points, along z and along x; those that are
-    of one grey, in a shadow, say nothing. NaN where all are.
+    Along z and along x, of the wall's pixels in the windows around all mesh points, at each lag
+    over the pairs that it has. Windows of one grey, in a shadow, say nothing; NaN where all are. As
+    each window's mean is taken off, widths come out the smaller, the fewer grains it holds: by some
+    3 % of 60, and 10 to 15 % of 14.
     """
     dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
     (half_x, _), (half_z, _) = window.pixels(dx), window.pixels(dz)
-    squares = _squares(recording, t, half_z, half_x)
-    squares = squares - squares.mean((1, 2), keepdim=True)
-    power = torch.fft.rfft2(squares, s=(4 * half_z + 2, 4 * half_x + 2)).abs() ** 2
-    power = power[power.sum((1, 2)) > 0]
-    auto = torch.fft.irfft2((power / power.sum((1, 2), keepdim=True)).mean(0)).numpy()
+    wall = mask(recording.mesh.values[t], recording.z.values, recording.x.values)
+    images = recording.bmode.values[t], wall.astype(np.float32)
+    grey, inside = (_squares(image, recording, t, half_z, half_x) for image in images)
+    count = inside.sum((1, 2), keepdim=True).clamp(min=1)
+    grey = inside * (grey - (inside * grey).sum((1, 2), keepdim=True) / count)
+    energy = (grey**2).sum((1, 2), keepdim=True) / count
+    seen = energy[:, 0, 0] > 0
+    if not seen.any():
+        return np.nan, np.nan
+    products = _autocorrelation(grey[seen] / energy[seen].sqrt())
+    pairs = _autocorrelation(inside[seen])
     axial, lateral = (
-        2 * step * np.interp(-0.5, -line[:half] / line[0], np.arange(half))
-        for line, step, half in ((auto[:, 0], dz, half_z), (auto[0], dx, half_x))
+        step * _full_width((products[line] / pairs[line].clamp(min=0.5))[: half + 1].numpy())
+        for line, step, half in (((slice(None), 0), dz, half_z), ((0, slice(None)), dx, half_x))
     )
     return axial, lateral
+
+
+def _autocorrelation(squares: torch.Tensor) -> torch.Tensor:
+    """Sum of products over all squares (n, h, w) at lags along both axes (2 h, 2 w), from 0 on."""
+    h, w = squares.shape[1:]
+    return torch.fft.irfft2((torch.fft.rfft2(squares, s=(2 * h, 2 * w)).abs() ** 2).sum(0))
+
+
+def _full_width(line: np.ndarray) -> float:
+    """At half maximum, of a symmetric curve from its middle on, which falls; in steps."""
+    below = int(np.argmax(line < line[0] / 2)) or len(line) - 1
+    return 2 * float(np.interp(-line[0] / 2, -line[below - 1 : below + 1], [below - 1, below]))

@@ -6,16 +6,18 @@ Of each patient one recording is made, the views in turn: those of one patient w
 from __future__ import annotations
 
 from itertools import islice
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
-from tas_lib.cohorts import cases, film, known
+from tas_lib.cohorts import Case, cases, film, known
 from tas_lib.errors import InputError
+from tas_lib.journal import Journal, gather
 from tas_lib.realism import correlation_curve, realism
-from tas_lib.simulator import CLINICAL, SectorOperator
+from tas_lib.simulator import CLINICAL, operator_of
 
 LAGS = np.arange(1, 13) / 30  # frames of a clip at 30 Hz [s]
 LOW, HIGH = 0.05, 0.95  # quantiles between which a number counts as usual
@@ -32,21 +34,27 @@ def survey(
     n: int,
     seed: int = 0,
     *,
-    operator: SectorOperator | None = None,
+    journal: Journal | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """`numbers` of one recording of each of the first n patients of a cohort, by its file's name.
 
-    `operator`, of the cohorts' acquisition, is slow to make and may be shared. Raises InputError.
+    journal, workers: see `journal.gather`. Raises InputError.
     """
     views = len(known(name).views)
-    operator = operator or SectorOperator(CLINICAL, progress=progress)
-    rows = {}
-    for patient in tqdm(range(1, n + 1), name, unit="recording", disable=not progress):
-        case = next(islice(cases(name, patient, seed), patient % views, None))
-        rows[case.file] = numbers(film(case, operator=operator, workers=workers, progress=progress))
-    return pd.DataFrame(rows).T
+    chosen = (
+        next(islice(cases(name, patient, seed), patient % views, None))
+        for patient in range(1, n + 1)
+    )
+    who: Any = {"journal": journal, "workers": workers, "progress": progress}
+    rows = gather(_row, chosen, attrgetter("file"), name, "recording", **who)
+    return pd.DataFrame(rows).set_index("file").rename_axis(None)
+
+
+def _row(case: Case) -> list[dict[str, Any]]:
+    ds = film(case, operator=operator_of(CLINICAL), workers=1, progress=False)
+    return [{"file": case.file} | numbers(ds)]
 
 
 def compare(table: pd.DataFrame, clip: pd.Series) -> pd.DataFrame:

@@ -54,9 +54,9 @@ def field(acq, count, seed=0, beside=0.0, below=0.0):
 @pytest.fixture(autouse=True)
 def no_tracker_is_kept():
     """Of another test, under the name of one of this."""
-    comparison.ready.cache_clear()
+    comparison.kept.cache_clear()
     yield
-    comparison.ready.cache_clear()
+    comparison.kept.cache_clear()
 
 
 @pytest.fixture

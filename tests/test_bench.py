@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from conftest import tas
 
 from tas_lib.accuracy import GOALS
@@ -41,3 +42,10 @@ def test_every_tracker_is_timed_in_both_sizes():
         assert 0 < small["gflop_per_frame"] < paper["gflop_per_frame"]
         floor = small["gflop_per_frame"] / found["matrix_gflops"]
         assert small["floor_ms_per_frame"] == pytest.approx(1e3 * floor)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("what", ["simulator", "trackers"])
+def test_a_gpu_that_is_not_there_is_refused(what):
+    result = tas("bench", what, "--device", "cuda")
+    assert result.exit_code == 2 and "device: cuda is not there; use cpu" in result.stderr

@@ -12,7 +12,7 @@ from tas_lib.trackers.cotracker import Block
 def test_a_tracker_is_timed_and_its_operations_counted(monkeypatch):
     monkeypatch.setattr(bench_trackers, "SIDE", 64)
     monkeypatch.setattr(bench_trackers, "MESH", (4, 2))
-    short, long = (bench_trackers.bench_one("myotracker", "small", n, 1) for n in (8, 16))
+    short, long = (bench_trackers.bench_one("myotracker", "small", n, repeats=1) for n in (8, 16))
     for row in short, long:
         assert row["ms_per_frame"] > 0 and 50 < row["peak_mb"] < 8000
     assert long["gflop_per_frame"] == pytest.approx(short["gflop_per_frame"], rel=0.1)

@@ -238,6 +238,10 @@ def test_commit_outside_a_checkout_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "book.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert provenance.commit() == "no git"
+    git = "git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "another project"], check=True)
+    assert provenance.commit() == "no git"
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones():

@@ -42,7 +42,7 @@ def small_world(acquisition, operator):
         (visits, "CLINICAL", acquisition),
         (visits, "_scanner", few_frames),
         (cohorts, "CLINICAL", acquisition),
-        (cohorts, "operator_of", lambda acq, progress: operator),
+        (cohorts, "operator_of", lambda acq: operator),
         (cohorts, "random_heart", heart),
     ]
 

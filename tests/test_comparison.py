@@ -129,6 +129,16 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     assert json.loads(printed.stdout)["rows"]["mte"] == made["rows"]["mte"]
 
 
+def test_weights_that_have_changed_are_read_again(tmp_path):
+    found = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        path = tmp_path / "net.safetensors"
+        weights.save(registry.network("myotracker"), path, {"pixel": registry.PIXEL})
+        found.append(comparison.ready(path))
+    assert found[0] is found[1] is not found[2]
+
+
 def test_networks_below_a_folder_are_titled_by_where_they_lie(folder, tmp_path):
     for where in ("s1/seed0", "s1-s2/seed0"):
         (tmp_path / "runs" / where).mkdir(parents=True)

@@ -22,7 +22,7 @@ from tas_lib.simulator import WIDE
 def quick(monkeypatch, operator):
     """The small operator, few scatterers, in this process."""
     monkeypatch.setattr(dataset, "each", lambda make, items, *_: farm.each(make, items, 1))
-    monkeypatch.setattr(dataset, "operator_of", lambda acq, progress: operator)
+    monkeypatch.setattr(dataset, "operator_of", lambda acq: operator)
     monkeypatch.setattr(dataset, "Choices", lambda: Choices(density=1.0))
 
 
@@ -87,7 +87,7 @@ def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, 
         np.testing.assert_allclose(film.correlation[2], 1, atol=1e-5)
     beat = template.assign_attrs(cycle="ED to ED")
     film = simulate(beat, "burman", 3, Choices(density=1.0), progress=False)
-    assert film.attrs["p"] == 1  # coherent speckle,
+    assert film.attrs["strategy"] == "BURMAN" and film.attrs["p"] == 1  # coherent speckle,
     assert np.ptp(film.mesh.values, axis=0).max() > 1e-3  # and a wall that moves
     with pytest.raises(InputError, match="strategy: 's9' is unknown; choose one of s1"):
         simulate(template, "s9")
@@ -147,7 +147,7 @@ def test_every_sequence_has_random_numbers_of_its_own(templates, quick, tmp_path
     manifest = make_dataset(templates, tmp_path / "d0", "s1", progress=False)
     assert len({entry["seed"] for entry in manifest["recordings"]}) == 3
     names = (f"patient{k:03d}-test-{view}" for k in range(1, 501) for view in ("A4C", "A2C"))
-    assert len({dataset._seed(name, 0) for name in names}) == 1000
+    assert len({dataset.seed_of(name, 0) for name in names}) == 1000
 
 
 def test_a_changed_template_has_its_sequence_made_anew(templates, quick, tmp_path):

@@ -91,6 +91,11 @@ def test_a_recording_without_its_place_in_the_file_is_refused(clip, name):
     refuses(lambda: editor(clip.drop_vars("frame"), "a.nc"), "a.nc", "frame", "the clip itself")
 
 
+def test_a_clip_that_is_played_backwards_is_refused(clip):
+    backwards = clip.assign_attrs(reversed=1)
+    refuses(lambda: editor(backwards, "a.cfg"), "a.cfg", "frames", "masks that come with it")
+
+
 def test_the_command_writes_one_page(clip, tmp_path):
     path, out = recording.save(clip, tmp_path / "clip.nc"), tmp_path / "editor.html"
     words = ["contour", str(path), "--out", str(out)]

@@ -12,7 +12,6 @@ from tas_lib.simulator.elevation import (
     correlation,
     one_way,
     path,
-    slice_thickness,
     two_way,
     width,
 )
@@ -221,12 +220,6 @@ def test_attenuation_takes_the_high_frequencies_and_widens_the_slice():
     lossy = replace(ACQ, attenuation=0.5)
     assert width(lossy, 90e-3) > 1.05 * width(ACQ, 90e-3)
     assert width(lossy, 10e-3) == pytest.approx(width(ACQ, 10e-3), rel=0.02)
-
-
-def test_slice_thickness_is_the_integral_of_the_weight():
-    y = np.linspace(-40e-3, 40e-3, 8001)
-    expected = np.trapezoid(np.abs(two_way(ACQ, 70e-3, y)) ** 2, y)
-    assert slice_thickness(ACQ, 70e-3) == pytest.approx(expected, rel=1e-3)
 
 
 def test_correlation_starts_at_one_and_is_even_in_the_shift():

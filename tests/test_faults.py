@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from tas_lib import cli, recording
 from tas_lib.collection import MANIFEST, Collection
 from tas_lib.errors import InputError
+from tas_lib.locks import hold
 from tas_lib.trackers import weights
 from tas_lib.trackers.tasnet import TASNet
 
@@ -102,6 +103,19 @@ def test_two_runs_in_one_folder_are_one_too_many(clip, tmp_path):
         other.communicate()
     for _ in range(2):  # a killed process holds nothing, and this one may come again
         Collection(tmp_path, {"seed": 0}).add("0.nc", clip)
+
+
+def test_a_file_that_was_made_anew_is_held_anew(tmp_path):
+    path = tmp_path / "rows.part"
+    for _ in range(2):
+        path.touch()
+        hold(path)
+        hold(path)
+        code = "import sys; from pathlib import Path; from tas_lib.locks import hold\n"
+        code += "hold(Path(sys.argv[1]))"
+        other = subprocess.run([sys.executable, "-c", code, path], stderr=subprocess.PIPE)
+        assert b"file: is in use by another run" in other.stderr
+        path.unlink()
 
 
 def test_what_another_process_trains_is_left_alone(data, tmp_path):  # noqa: F811

@@ -14,7 +14,7 @@ from tas_lib.scene import Choices, Scene
 def folder(wall_clip, operator, tmp_path, monkeypatch):
     """Two templates of one patient, the small operator and few scatterers."""
     few = Choices(density=1.0)
-    monkeypatch.setattr(fidelity, "operator_of", lambda acq, progress: operator)
+    monkeypatch.setattr(fidelity, "operator_of", lambda acq: operator)
     monkeypatch.setattr(fidelity, "Scene", lambda *what, **how: Scene(*what, few, **how))
     for k in range(2):
         ds = wall_clip(10e-3, 1e-3 * np.sin(np.arange(4) + k)).assign_attrs(patient="1")

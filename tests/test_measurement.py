@@ -62,7 +62,7 @@ def test_whose_strain_is_the_same_everywhere_is_measured_alike_from_all_drawings
     assert measured.runs.shape == (1, 6, 9, 7) and measured.es_frames[0] == 4
     sd, half = spread(measured.samples)
     assert 0 < sd[0, 1] < 0.5 and sd.shape == (7, 4)
-    np.testing.assert_allclose(half[0, 1], stats.t.ppf(0.975, 5) * sd[0, 1])
+    np.testing.assert_allclose(half[0, 1], stats.t.ppf(0.975, 4) * sd[0, 1])
 
 
 def test_what_is_reported_is_what_the_curves_say(measured):
@@ -83,16 +83,23 @@ def test_other_drawings_follow_from_the_seed_and_serve_all_trackers(shrinking, m
 
 
 @pytest.mark.parametrize(
-    ("trackers", "drawings", "apart"), [(1, 10, 0.0), (6, 5, 0.0), (6, 5, 3.0), (8, 1, 3.0)]
+    ("trackers", "drawings", "of_trackers", "of_drawings"),
+    [(1, 10, 0, 2), (2, 4, 1, 2), (4, 6, 0, 2), (6, 5, 3, 1), (3, 20, 1, 1), (8, 0, 3, 0)],
 )
-def test_the_interval_holds_as_often_as_stated(trackers, drawings, apart):
+def test_the_interval_holds_as_often_as_stated(trackers, drawings, of_trackers, of_drawings):
     """Around the true value, another tracker's reading of another drawing."""
-    rng = np.random.default_rng(0)
-    offset = rng.normal(0, apart, (trackers, 1, 4000))
-    samples = offset + rng.normal(0, 2, (trackers, drawings, 4000))
+    rng, runs = np.random.default_rng(0), 8000
+    sds = of_trackers, of_drawings, 0.5
+    shapes = (trackers, 1), (1, drawings), (trackers, drawings or 1)
+    errors = [rng.normal(0, sd, (*shape, runs)) for sd, shape in zip(sds, shapes, strict=True)]
+    if drawings:  # errors from the walls that are given, which have none from themselves
+        given = errors[0] + rng.normal(0, 0.5, (trackers, 1, runs))
+        samples = np.concatenate([given, sum(errors)], axis=1)
+    else:
+        samples = errors[0] + errors[2]
     sd, half = spread(samples)
-    assert np.sqrt((sd**2).mean()) == pytest.approx(np.hypot(2, apart), rel=0.04)
-    another = rng.normal(0, apart, 4000) + rng.normal(0, 2, 4000)
+    assert np.sqrt((sd**2).mean()) == pytest.approx(np.linalg.norm(sds), rel=0.03)
+    another = sum(rng.normal(0, sd, runs) for sd in sds)
     assert (np.abs(another) < half).mean() == pytest.approx(0.95, abs=0.025)
 
 
@@ -104,10 +111,10 @@ def test_trackers_apart_are_not_as_many_as_their_drawings():
 
 
 def test_few_numbers_have_no_spread():
-    samples = np.array([[[1.0, 1.0], [2.0, np.nan], [4.0, 3.0]]])
+    samples = np.array([[[9.0, 9.0], [1.0, 1.0], [2.0, np.nan], [4.0, 3.0]]])
     sd, half = spread(samples)
     assert sd[0] == pytest.approx(np.std([1, 2, 4], ddof=1)) and np.isnan([sd[1], half[1]]).all()
-    assert np.isnan(spread(samples[:, :2])).all()
+    assert np.isnan(spread(samples[:, :3])).all()
 
 
 @pytest.mark.parametrize(
@@ -149,6 +156,9 @@ def test_where_a_tracker_expects_little_correlation_segments_are_doubtful(shrink
     found = measure(starts.start(shrinking), {"doubting": Doubting()}, drawings=0).quality
     assert found.doubtful.tolist() == [True] * 3 + [False] * 3
     np.testing.assert_allclose(found.expected, [0.2] * 3 + [1] * 3)
+    early = starts.start(shrinking, at="first")  # what it expects is of end-systole, not of this
+    found = measure(early, {"doubting": Doubting()}, drawings=0).quality
+    assert found.expected.isna().all() and not found.doubtful.any()
     assert found.measured.min() > 0.8
 
 
@@ -204,7 +214,7 @@ def test_without_room_for_other_drawings_there_is_no_uncertainty(shrinking, monk
     assert "No uncertainty" in found.notes[-1] and "leaves the sector by 4 mm" in found.notes[-1]
 
 
-def test_the_assumed_thickness_is_varied(shrinking):
+def test_the_assumed_thickness_is_varied(shrinking, monkeypatch):
     points = to_file(shrinking.mesh.values[4][[0, 12, 23], 0], shrinking)
     clip = Clip("shrinking", rows=220, columns=200, frames=9)
     beat = {"view": "A4C", "ed_frame": 0, "es_frame": 4, "last_frame": 8}
@@ -214,3 +224,13 @@ def test_the_assumed_thickness_is_varied(shrinking):
     words = note.replace("\N{MINUS SIGN}", "-").split()
     values = [float(word) for word in words if word.startswith("-")]
     np.testing.assert_allclose(values, -17, atol=1)  # all shrinks alike
+    start = starts.start
+
+    def narrow(recording, drawn, at):
+        if drawn.thickness_mm > clicked.thickness_mm:
+            raise InputError("clip", "mesh", "leaves the sector", "draw it within")
+        return start(recording, drawn, at)
+
+    monkeypatch.setattr(starts, "start", narrow)
+    again = thickness_note(shrinking.drop_vars("mesh"), clicked, SPECKLE["speckle"])
+    assert again == note[: note.index(" and ")] + " and unknown at 10 mm (leaves the sector)."

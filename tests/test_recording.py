@@ -215,7 +215,8 @@ def test_thinning_keeps_end_diastole_and_end_systole(step, key):
     frames, times = np.random.default_rng(0).random((11, 3, 4)), 0.02 * np.arange(11)
     names = "ed_frame", "es_frame"
     ds = recording.new(frames, times, range(3), range(4), **dict(zip(names, key, strict=True)))
-    thin = recording.validate(recording.thin(ds, step))
+    thin = recording.validate(recording.thin(ds.assign_attrs(frame_rate=50.0), step))
+    assert ("frame_rate" in thin.attrs) == (step == 1)
     for name, frame in zip(names, key, strict=True):
         np.testing.assert_array_equal(thin.bmode[thin.attrs[name]], ds.bmode[frame])
     apart = thin.time[thin.attrs["es_frame"]] - thin.time[thin.attrs["ed_frame"]]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tas_lib import cli, farm, learning, recording, refinement
 from tas_lib.collection import MANIFEST, digest
-from tas_lib.dataset import templates_in
+from tas_lib.dataset import make_dataset, templates_in
 from tas_lib.errors import InputError
 from tas_lib.mesh import folds
 from tas_lib.refinement import CHAINS, make_motion, motions, refine, told, unfolded
@@ -68,6 +68,25 @@ def test_what_is_there_is_kept_and_shared(templates, tmp_path):
     refine(templates, out, ("s1", "s2"), BUDGET, progress=False)
     assert len(before) > 6 and all(path.stat().st_mtime_ns == at for path, at in before.items())
     assert (out / "s1" / "seed1" / "best.safetensors").is_file()
+
+
+def test_a_network_learns_from_no_more_than_is_asked_for(templates, tmp_path):
+    refine(templates, tmp_path / "refined", ("s1",), BUDGET, progress=False)
+    with pytest.raises(InputError, match="sequences: hold 1 that are not wanted now .2.nc."):
+        refine(templates[:2], tmp_path / "refined", ("s1",), BUDGET, progress=False)
+
+
+def test_tracked_motion_and_the_templates_own_are_not_mixed_up(templates, tmp_path):
+    torch.manual_seed(0)
+    path = weights.save(registry.network("tasnet"), tmp_path / "net", {"pixel": registry.PIXEL})
+    make_motion(templates, tmp_path / "motion", path, progress=False)
+
+    def hashes(**more):
+        found = make_dataset(templates, tmp_path / "data", "s1", progress=False, **more)
+        return [entry["sha256"] for entry in found["recordings"]]
+
+    own, tracked = hashes(), hashes(motion=tmp_path / "motion")
+    assert not set(own) & set(tracked) and hashes() == own
 
 
 def test_every_network_starts_from_the_weights_that_are_given(templates, tmp_path):

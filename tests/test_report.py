@@ -179,8 +179,9 @@ def test_a_clip_becomes_a_report(clip, tmp_path):
     names = {"A4C.nc", "A4C.mp4", "segments.csv", "curves.csv", "report.json", "index.html"}
     assert {path.name for path in out.iterdir()} == names
     data = json.loads((out / "report.json").read_text())
-    assert list(data["made"]["sha256"]) == ["clip.nc"] and data["views"][0]["runs"] == 4
-    assert "--drawings 3 --seed 0" in data["made"]["command"]
+    assert list(data["made"]["sha256"]) == [str(clip)] and data["views"][0]["runs"] == 4
+    said = f"tas strain {clip} --tracker speckle --drawings 3 --seed 0 --out DIR"
+    assert data["made"]["command"] == said
     assert abs(data["segments"][0]["end_systolic"]) < 2  # it only moves
     again = tas(*words)
     assert again.exit_code == 2 and "exists already" in again.stderr

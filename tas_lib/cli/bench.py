@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from tas_lib.cli.frame import app
-from tas_lib.errors import InputError
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="What is timed.")]
 app.add_typer(group, name="bench", help="Measure accuracy and speed on this machine.")
 
 
@@ -27,7 +27,7 @@ def simulator(
     checked: Annotated[
         int, typer.Option(min=100, metavar="N", help="Scatterers in the comparison of images.")
     ] = 10_000,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where frames are made.")] = "cpu",
+    device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
@@ -37,12 +37,10 @@ def simulator(
     the exact model; PyMUST's time is scaled up from a few shots of few scatterers. Takes a minute
     or two.
     """
-    import torch
-
     from tas_lib.bench import bench_simulator
+    from tas_lib.learning import check_device
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("bench", "--device", "cuda finds no GPU", "use cpu, or install a driver")
+    check_device(device)
     result = bench_simulator(scatterers, frames, checked, device, progress=not quiet)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
@@ -57,6 +55,7 @@ def trackers(
     frames: Annotated[
         list[int] | None, typer.Option(min=8, metavar="N", help="Film lengths: 24 and 64.")
     ] = None,
+    device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
@@ -66,9 +65,11 @@ def trackers(
     products.
     """
     from tas_lib.bench_trackers import bench_trackers
+    from tas_lib.learning import check_device
 
+    check_device(device)
     shown = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))
-    result = bench_trackers(tuple(frames or (24, 64)), shown)
+    result = bench_trackers(tuple(frames or (24, 64)), device, shown)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
         return

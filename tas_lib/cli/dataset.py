@@ -101,7 +101,8 @@ def describe(
     known: dict[str, Any] = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
     with replacing(folder / "card.json") as path:
         made = {"command": "tas dataset describe DIR", **known, **facts()}
-        made |= {key: named(folder)[key] for key in ("made_with", "sha256")}
+        data = named(folder)
+        made |= {key: data[key] for key in ("made_with", "sha256")}
         made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
         path.write_text(json.dumps(made, indent=1))
     known |= manifest["made_with"][-1]

@@ -24,7 +24,8 @@ def realism(
     """Compare how the default clip and a cohort look.
 
     Grey levels, speckle and its decorrelation. Prints every quantity of the clip beside the
-    band in which nine of ten recordings lie. Some 15 seconds a recording on two cores.
+    band in which nine of ten recordings lie. Some 15 seconds a recording on a core. A run that was
+    cut short goes on.
 
     \b
     Example:
@@ -32,22 +33,26 @@ def realism(
     """
     import pandas as pd
 
+    from tas_lib.cohorts import known
+    from tas_lib.journal import unfinished
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
     from tas_lib.survey import compare, numbers, survey
     from tas_lib.templates import default_template
 
-    with replacing(out) as temporary:  # first, so that a long run does not end at a bad path
+    known(cohort)
+    with unfinished(out, cohort=cohort, seed=seed) as journal:
+        table = survey(cohort, n, seed, journal=journal, workers=workers, progress=not quiet)
         made = {
             "command": f"tas realism --cohort {cohort} --n {n} --seed {seed} --out FILE",
             "cohort": cohort,
             "seeds": [seed],
             "profile": "none: the command's options",
             **facts(),
+            "recordings": json.loads(table.to_json(orient="index", double_precision=15)),
         }
-        table = survey(cohort, n, seed, workers=workers, progress=not quiet)
-        made["recordings"] = table.to_dict("index")
-        temporary.write_text(json.dumps(made, indent=1))
+        with replacing(out) as temporary:
+            temporary.write_text(json.dumps(made, indent=1, allow_nan=False))
     if quiet:
         return
     result = compare(table, pd.Series(numbers(default_template())))

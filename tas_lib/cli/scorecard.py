@@ -30,8 +30,8 @@ def scorecard(
     from tas_lib.recording import replacing
     from tas_lib.scorecard import scorecard as judge
 
+    judged = judge(archive)
     with replacing(out) as temporary:
-        judged = judge(archive)
         made = {"command": "tas scorecard DIR --out FILE", **facts(), **judged}
         temporary.write_text(json.dumps(made, indent=1, allow_nan=False))
     if quiet:

@@ -1,5 +1,7 @@
 """`tas strain`: from clips to strain with its uncertainty, as a page, tables and a film."""
 
+import shlex
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,6 +96,9 @@ def strain(
     from tas_lib.trackers import registry
 
     chosen = {registry.title_of(name): registry.get(name) for name in names}
+    if len(chosen) < len(names):
+        problem = f"of {len(names)} trackers are {', '.join(chosen)} alone"
+        raise InputError("strain", "titles", problem, "give each file or its folder its own name")
     first = next(iter(chosen.values()))
     films = [
         readers.read(path, spacing_mm=scale, frame_rate=frame_rate)
@@ -115,8 +120,11 @@ def strain(
     for k, drawing in enumerate(drawn):
         if isinstance(drawing, Clicks):
             views[k] = views[k].noting(thickness_note(films[k], drawing, first))
-    command = f"tas strain CLIP... --drawings {drawings} --seed {seed} --out DIR"
-    command += "".join(f" --tracker {name}" for name in chosen)
+    given: dict[str, Any] = {"--init": walls, "--corrections": corrected, "--tracker": names}
+    given |= {"--spacing-mm": spacing_mm, "--frame-rate": frame_rate and [frame_rate]}
+    given |= {"--drawings": [drawings], "--seed": [seed], "--out": ["DIR"]}
+    words = [(option, str(value)) for option, values in given.items() for value in values or ()]
+    command = shlex.join(["tas", "strain", *(clips or ()), *chain.from_iterable(words)])
     weights = [path for name in names if (path := registry.weights_of(name))]
     files = [*paths, *(walls or []), *(corrected or []), *weights]
     written = report.write(out, views, _made(command, files))
@@ -140,4 +148,4 @@ def _made(command: str, files: list[Path]) -> dict[str, Any]:
     from tas_lib.collection import digest
     from tas_lib.provenance import facts
 
-    return {"command": command, **facts(), "sha256": {path.name: digest(path) for path in files}}
+    return {"command": command, **facts(), "sha256": {str(path): digest(path) for path in files}}

@@ -50,11 +50,11 @@ def strategies(
     from tas_lib.recording import replacing
 
     paths = templates_in(templates)[:n]
+    cohort = made_by(templates) if (templates / MANIFEST).exists() else {}
     with unfinished(out, strategies=seed, truth=truth) as journal:
         table = fidelity(paths, seed, workers, truth=truth, journal=journal, progress=not quiet)
         chosen = f"--n {n} " * (n is not None) + "--truth " * truth
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
-        cohort = made_by(templates) if (templates / MANIFEST).exists() else {}
         made = {"command": command, **cohort, "seed": seed, **facts()}
         with replacing(out) as temporary:
             temporary.write_text(archive.text(table, **made))

@@ -89,4 +89,4 @@ def may_be_same(a: str, b: str) -> bool:
     Keep such recordings in the same split. A TED case without a CAMUS number may be anybody in
     CAMUS, so with such a case on one side no CAMUS patient can be on the other.
     """
-    return a == b or {a.split()[0], b.split()[0]} == {"CAMUS", "TED"}
+    return a == b or {a.partition(" ")[0], b.partition(" ")[0]} == {"CAMUS", "TED"}

@@ -73,8 +73,8 @@ def _spectrum(acq: Acquisition, r: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     r: ranges [m], for what attenuation leaves of each frequency.
     """
     f = np.linspace(*band(acq, -50.0), 64)
-    one_way = 1e-4 * acq.attenuation * np.multiply.outer(f, r)  # dB; dB/cm/MHz = 1e-4 dB/m/Hz
-    loss = 10 ** (-2 * one_way / 10)
+    decibels = 1e-4 * acq.attenuation * np.multiply.outer(f, r)  # one way; dB/cm/MHz = 1e-4 dB/m/Hz
+    loss = 10 ** (-2 * decibels / 10)
     spectrum = np.abs(pulse_echo_spectrum(acq, f)) ** 2 / f
     return 2 * np.pi * f / acq.c, (spectrum * loss.T).T
 
@@ -110,12 +110,6 @@ def _profile(acq: Acquisition, r: float) -> tuple[np.ndarray, np.ndarray]:
     edge = acq.probe.height / 2 * abs(r / acq.probe.elevation_focus - 1)
     y = np.linspace(0, edge + 8 * acq.wavelength * r / acq.probe.height, 1500)
     return y, two_way(acq, r, y)
-
-
-def slice_thickness(acq: Acquisition, r: float) -> float:
-    """Integral of |w|^2 over y [m] at range r [m]: scatterers per volume times it are per area."""
-    y, w = _profile(acq, r)
-    return 2 * np.trapezoid(np.abs(w) ** 2, y)
 
 
 def width(acq: Acquisition, r: float) -> float:

@@ -128,9 +128,9 @@ class SectorOperator:
 
 
 @lru_cache(4)
-def operator_of(acq: Acquisition, progress: bool = True) -> SectorOperator:
-    """An acquisition's operator, kept for the next film."""
-    return SectorOperator(acq, progress=progress)
+def operator_of(acq: Acquisition) -> SectorOperator:
+    """An acquisition's operator, kept for the next film; made without a bar of progress."""
+    return SectorOperator(acq, progress=False)
 
 
 class Zone:

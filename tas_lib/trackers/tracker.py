@@ -63,7 +63,7 @@ class Tracker(Protocol):
     pixel: float  # of the canvas it wants [m]
     start: str  # where the mesh is given by default: "es" or "first" frame
     least: tuple[int, int]  # frames and pixels a side that it needs
-    expects_correlation: bool  # its visibility is that of the speckle with the frame it starts from
+    expects_correlation: bool  # its visibility is that of the speckle with end-systole
 
     def follow(
         self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False
