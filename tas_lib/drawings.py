@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from tas_lib.errors import InputError
-from tas_lib.recording import replacing
+from tas_lib.recording import replacing, spacing
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -183,7 +183,7 @@ def for_clip(drawing: Drawn, recording: xr.Dataset) -> Drawn:
         names = ", ".join(sorted(missing)) or "frame"
         remedy = "use a reader that states where the pixels lie in the file"
         raise InputError("recording", names, "not stated, so drawings cannot be placed", remedy)
-    pixel = _pixel(recording)
+    pixel = spacing(recording)
     if not np.allclose(pixel, attrs.get("pixel_mm", 1e3 * pixel) * 1e-3, rtol=0.01):
         problem = f"pixels of {1e3 * pixel[0]:.4g} x {1e3 * pixel[1]:.4g} mm are not the file's"
         raise InputError("recording", "pixel_mm", problem, "place drawings before resampling")
@@ -236,21 +236,16 @@ def _refuse(where: str, field: str, problem: str) -> NoReturn:
 
 def to_metres(points: np.ndarray, recording: xr.Dataset) -> np.ndarray:
     """(column, row) of the full frame -> (x, z) [m] of the recording, (..., 2) both."""
-    return (points - _origin(recording)) * _pixel(recording)
+    return (points - _origin(recording)) * spacing(recording)
 
 
 def to_file(points: np.ndarray, recording: xr.Dataset) -> np.ndarray:
     """(x, z) [m] of the recording -> (column, row) of the full frame, (..., 2) both."""
-    return points / _pixel(recording) + _origin(recording)
+    return points / spacing(recording) + _origin(recording)
 
 
 def _origin(recording: xr.Dataset) -> np.ndarray:
     return np.array([recording.attrs["origin_column"], recording.attrs["origin_row"]])
-
-
-def _pixel(recording: xr.Dataset) -> np.ndarray:
-    """Width and height of a pixel [m]."""
-    return np.array([np.diff(recording[axis].values).mean() for axis in "xz"])
 
 
 def frame_index(recording: xr.Dataset, frame: int) -> int:

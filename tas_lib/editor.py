@@ -22,6 +22,7 @@ from tas_lib.drawings import COORDINATES, Clip, to_file
 from tas_lib.errors import InputError
 from tas_lib.mesh import centreline
 from tas_lib.movie import COLOURS
+from tas_lib.recording import spacing
 
 HANDLES = 13  # along a wall, or its middle: two a segment
 QUALITY = 80  # of the frames, as WebP
@@ -62,7 +63,6 @@ def _data(recording: xr.Dataset) -> dict[str, Any]:
     """What the script needs to know."""
     attrs, frames = recording.attrs, recording.frame.values.tolist()
     corner = np.array([float(recording[axis][0]) for axis in "xz"])
-    pixel = [float(np.diff(recording[axis]).mean()) for axis in "xz"]
     size: Any = (int(attrs[f"file_{name}"]) for name in ("rows", "columns", "frames"))
     clip = vars(Clip(attrs["source"], *size)) | {
         "sop_instance_uid": attrs.get("sop_instance_uid", "")
@@ -80,7 +80,7 @@ def _data(recording: xr.Dataset) -> dict[str, Any]:
         },
         "corner": to_file(corner, recording).tolist(),
         "size": [recording.sizes["x"], recording.sizes["z"]],
-        "pixel_mm": [1e3 * step for step in pixel],
+        "pixel_mm": (1e3 * spacing(recording)).tolist(),
         "frames": frames,
         "times": np.rint(1e3 * recording.time.values).astype(int).tolist(),
         "images": [_image(frame) for frame in recording.bmode.values],

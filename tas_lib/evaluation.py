@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from tas_lib.mesh import folds
+from tas_lib.recording import spacing
 from tas_lib.strain import longitudinal_strain, segment_nodes
 from tas_lib.trackers.tracker import Tracker, track
 
@@ -70,7 +71,7 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
         for ds, name in ((tracked, "visibility"), (recording, "correlation"))
     )
     visible = visibility > VISIBLE if "visibility" in tracked else None
-    extent = [recording.sizes[a] * float(recording[a][1] - recording[a][0]) for a in ("x", "z")]
+    extent = (spacing(recording) * [recording.sizes[a] for a in ("x", "z")]).tolist()
     whole = recording.attrs.get("cycle") == "ED to ED"
     distance = np.linalg.norm(found - truth, axis=-1)
     (gls, segments), (gls_true, segments_true) = (

@@ -257,6 +257,11 @@ def open(path: str | Path) -> xr.Dataset:
     return ds
 
 
+def spacing(ds: xr.Dataset) -> np.ndarray:
+    """Width and height [x, z] of a pixel [m]."""
+    return np.array([float(ds[a][-1] - ds[a][0]) / (ds.sizes[a] - 1) for a in ("x", "z")])
+
+
 def thin(ds: xr.Dataset, step: int) -> xr.Dataset:
     """Every `step`-th frame from end-diastole on, and end-systole; time starts at 0 again.
 

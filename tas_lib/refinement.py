@@ -151,7 +151,14 @@ def _trained(
     run = here / f"seed{seed}"
     words = f"{command} --seeds {seed}" + " --init FILE" * (init is not None)
     learn(
-        *("tasnet", here / "data", run, budget, preset, seed, device, init),
+        "tasnet",
+        here / "data",
+        run,
+        budget,
+        preset=preset,
+        seed=seed,
+        device=device,
+        init=init,
         command=words,
         progress=False,
     )

@@ -18,6 +18,7 @@ import xarray as xr
 from tas_lib.errors import InputError
 from tas_lib.mesh import mask
 from tas_lib.parallel import one_thread
+from tas_lib.recording import spacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _compared(recording: xr.Dataset, window: Window) -> Iterator[torch.Tensor]:
         raise InputError(source, "mesh", "is missing", "add one, from contours or masks")
     if "es_frame" not in recording.attrs:
         raise InputError(source, "es_frame", "is missing", "name the end-systolic frame")
-    dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
+    dx, dz = spacing(recording)
     (half_x, search_x), (half_z, search_z) = window.pixels(dx), window.pixels(dz)
     images, es = recording.bmode.values, int(recording.attrs["es_frame"])
     template = _squares(images[es], recording, es, half_z, half_x)
@@ -119,7 +120,7 @@ def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tu
     each window's mean is taken off, widths come out the smaller, the fewer grains it holds: by some
     3 % of 60, and 10 to 15 % of 14.
     """
-    dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
+    dx, dz = spacing(recording)
     (half_x, _), (half_z, _) = window.pixels(dx), window.pixels(dz)
     wall = mask(recording.mesh.values[t], recording.z.values, recording.x.values)
     images = recording.bmode.values[t], wall.astype(np.float32)

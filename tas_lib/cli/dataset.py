@@ -65,7 +65,13 @@ def dataset(
 
     sources = templates_in(templates)[:n]
     manifest = make_dataset(
-        *(sources, out, strategy, seed), workers=workers, scheduler=scheduler, progress=not quiet
+        sources,
+        out,
+        strategy,
+        seed,
+        workers=workers,
+        scheduler=scheduler,
+        progress=not quiet,
     )
     if not quiet:
         frames = sum(entry["frames"] for entry in manifest["recordings"])

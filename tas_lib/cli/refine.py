@@ -114,7 +114,10 @@ def refine(
     chosen_seeds = [int(seed) for seed in seeds.split(",")]
     for chain in chains:
         weights, left_out = refine(
-            *(sources, out, chain, chosen),
+            sources,
+            out,
+            chain,
+            chosen,
             first=first,
             seeds=chosen_seeds,
             preset=preset,

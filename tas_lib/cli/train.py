@@ -81,7 +81,14 @@ def train(
     make_folder(out)
     before = _last(out)
     best = learn(
-        *(tracker, data, out, chosen, preset, seed, device, init),
+        tracker,
+        data,
+        out,
+        chosen,
+        preset=preset,
+        seed=seed,
+        device=device,
+        init=init,
         command=f"tas train {words} --device {device}",
         progress=not quiet,
     )

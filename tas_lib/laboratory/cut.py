@@ -13,6 +13,7 @@ from PIL import Image
 from tas_lib.errors import InputError
 from tas_lib.figures import BRIGHTEN
 from tas_lib.player import sprite
+from tas_lib.recording import spacing
 
 
 class Cut(NamedTuple):
@@ -34,7 +35,7 @@ def cut(recording: xr.Dataset, box: np.ndarray, frames: Sequence[int]) -> Cut:
 
     Raises InputError: pixels that are not square, a box beside the image.
     """
-    dx, dz = (float(recording[a][1] - recording[a][0]) for a in ("x", "z"))
+    dx, dz = spacing(recording)
     source = recording.attrs.get("source", "recording")
     if abs(dx / dz - 1) > 1e-3:
         problem = f"are {1e3 * dx:.3f} by {1e3 * dz:.3f} mm"

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from tas_lib.errors import InputError
-from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.recording import MESH_DIMS, spacing, validate
 
 MARGIN = 15e-3  # of the canvas around the mesh at its frame [m]: how far a point may go and be seen
 STRIDE = 16  # sides of the canvas are multiples of it [px]
@@ -134,7 +134,7 @@ def canvas(recording: xr.Dataset, mesh: np.ndarray, pixel: float, margin: float 
 
     Bilinear, after a blur that keeps detail finer than the new pixels from folding back.
     """
-    spacing = np.array([float(recording[a][1] - recording[a][0]) for a in ("x", "z")])
+    step = spacing(recording)
     origin = np.array([float(recording[a][0]) for a in ("x", "z")])
     low, high = (
         mesh.min(axis=tuple(range(mesh.ndim - 1))),
@@ -142,12 +142,12 @@ def canvas(recording: xr.Dataset, mesh: np.ndarray, pixel: float, margin: float 
     )
     corner = low - margin
     size = STRIDE * np.ceil((high + margin - corner) / (STRIDE * pixel)).astype(int)  # W, H
-    blur = 0.5 * np.sqrt(np.maximum((pixel / spacing) ** 2 - 1, 0))
+    blur = 0.5 * np.sqrt(np.maximum((pixel / step) ** 2 - 1, 0))
     frames = np.ascontiguousarray(recording.bmode.values)
     if blur.any():
         frames = gaussian_filter(frames, (0, *blur[::-1]))
     old = np.array([recording.sizes["x"], recording.sizes["z"]])
-    at = [(corner[k] + pixel * np.arange(size[k]) - origin[k]) / spacing[k] for k in (0, 1)]
+    at = [(corner[k] + pixel * np.arange(size[k]) - origin[k]) / step[k] for k in (0, 1)]
     x, y = (
         torch.as_tensor(2 * a / (n - 1) - 1, dtype=torch.float32)
         for a, n in zip(at, old, strict=True)
