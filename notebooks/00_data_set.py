@@ -14,7 +14,7 @@
 # (sec-data-set)=
 # # The training data
 #
-# *What the networks of this book learnt from, on virtual patients: how much of it there is, how it moves and fades, how long it takes to make, and what happens when that is killed.*
+# *What the networks of this book learnt from, on virtual patients: how much of it there is, how it moves and fades, and how long it takes to make.*
 #
 # The paper's data set, TAS-1K, has 1,478 simulated videos with 69,535 frames, and is not public. Ours is made by two
 # commands, at any size ({doc}`/book/datasets`). Its templates are films of virtual patients, taken as the paper had to
@@ -23,25 +23,19 @@
 # %% tags=["parameters"]
 profile = "laptop"
 seed = 0
-cut_patients = 2  # made here, half a beat in two views of each
+shown_patients = 2  # made here, half a beat in two views of each
 
 # %% tags=["hide-input"]
 import json
-import shlex
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from tas_lib import recording
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.cohorts import make_cohort
-from tas_lib.collection import MANIFEST
 from tas_lib.datacard import counts, describe, draw, pictures, summary
+from tas_lib.dataset import make_dataset, templates_in
 from tas_lib.trackers import registry, weights
 
 # %% [markdown]
@@ -117,68 +111,23 @@ table(costs).hide()
 # {glue:text}`many` videos takes {glue:text}`pace` times as long as one of {glue:text}`few`; peak memory is at most {glue:text}`memory`
 # times as high. The last column is the pace of each row at the paper's number of frames.
 #
-# ## What a kill does
+# ## What it looks like
 #
-# Here a data set is made by the command line and killed as soon as its first sequence is there; the same
-# command then goes on. Beside it, two processes make the whole in one go.
-
+# Sequences of {glue:text}`shown` virtual patients, made while this page was built, at end-systole with their meshes. A data set that is killed goes on where it was, to the same numbers whatever the number
+# of processes ({ref}`sec-robustness`).
 
 # %% tags=["hide-input"]
-def tas(*words):
-    """Start the command and note it."""
-    transcript.append("$ tas " + shlex.join(map(str, words)))
-    command = [sys.executable, "-m", "tas_lib.cli", *map(str, words)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
-    )
-
-
-def kept(out):
-    """Files that the folder's manifest lists."""
-    path = out / MANIFEST
-    if not path.exists():
-        return []
-    return [entry["file"] for entry in json.loads(path.read_text())["recordings"]]
-
-
-transcript = []
+glue("shown", shown_patients)
 with TemporaryDirectory() as name:
-    folder = Path(name)
-    make_cohort(
-        "templates", folder / "templates", cut_patients, seed, progress=False, profile="smoke"
-    )
-    words = ["dataset", "--templates", "templates", "--strategy", "s1", "--seed", seed]
-    broken, whole = folder / "broken", folder / "whole"
-    run = tas(*words, "--out", "broken", "--workers", 1)
-    while not kept(broken) and run.poll() is None:
-        time.sleep(0.05)
-    run.send_signal(signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL
-    run.stdout.close()
-    before = {file: (broken / file).stat().st_mtime_ns for file in kept(broken)}
-    transcript.append(f"killed; the manifest lists {len(before)}: {', '.join(before)}")
-    for out, workers in (("broken", 1), ("whole", 2)):
-        transcript.append(tas(*words, "--out", out, "--workers", workers).communicate()[0].strip())
-    files = kept(broken)
-    untouched = sum((broken / file).stat().st_mtime_ns == t for file, t in before.items())
-    equal = sum(
-        recording.open(broken / f).identical(recording.open(whole / f)) for f in kept(whole)
-    )
-    transcript.append(
-        f"{untouched} of {len(before)} files left as they were; {equal} of {len(files)} equal"
-    )
-    live = describe(whole, 1, progress=False)
+    folder, quiet = Path(name), {"progress": False}
+    make_cohort("templates", folder / "templates", shown_patients, seed, **quiet, profile="smoke")
+    make_dataset(templates_in(folder / "templates"), folder / "s1", "s1", seed, **quiet)
+    live = describe(folder / "s1", 1, **quiet)
     frames = themed(
-        lambda: pictures(whole, live, 4), "End-systolic frames with meshes.", kind="webp"
+        lambda: pictures(folder / "s1", live, 4),
+        "End-systolic frames with meshes.",
+        kind="webp",
     )
-print("\n".join(transcript))
-assert untouched == len(before) and equal == len(files) == 2 * cut_patients
-
-# %% [markdown]
-# Nothing is lost, nothing made twice, and the numbers of all sequences are the same, whatever was killed and however many worked.
-# These are the sequences that were just made, at end-systole, with their meshes:
-
-# %% tags=["hide-input"]
 frames
 
 # %% tags=["hide-input"]

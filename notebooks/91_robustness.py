@@ -11,6 +11,7 @@
 # ---
 
 # %% [markdown]
+# (sec-robustness)=
 # # Broken files and broken runs
 #
 # *What the program does with files that are damaged or made to do harm, and when it is killed.*
