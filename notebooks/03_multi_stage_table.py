@@ -29,7 +29,8 @@
 profile = "laptop"
 seed = 0
 live = 1  # recordings tracked anew
-chain_patients = 3  # of the chain that is run here
+chain_row = "D2 S1>S2>S3"  # whose chain is run here
+chain_patients = 3  # of that chain
 chain_steps = 20  # of each of its trainings
 
 # %% tags=["hide-input"]
@@ -270,22 +271,23 @@ glue("error_tracked", f"{min(tracked):.2f} to {max(tracked):.2f}")
 #
 # ## A chain, run here
 #
-# All of this in small: while this page was built, `tas refine` made data sets S1, S2 and S3 of half a beat of
+# All of this in small: while this page was built, `tas refine` made the data sets of {glue:text}`chain_row:s` from half a beat of
 # {glue:text}`people` patients, and trained each network for {glue:text}`chain_steps` steps. That is far too short to learn anything, and shows that the chain
 # holds; what it found is no result.
 
 # %% tags=["hide-input"]
 glue("people", chain_patients)
+glue("chain_row", chain_row)
 glue("chain_steps", chain_steps)
 with TemporaryDirectory() as name:
-    folder, chain = Path(name), CHAINS["D2 S1>S2>S3"]
+    folder, chain = Path(name), CHAINS[chain_row]
     alone = {"workers": 1, "progress": False}  # processes would take longer to start than to work
     make_cohort("templates", folder / "templates", chain_patients, seed, **alone, profile="smoke")
     templates = templates_in(folder / "templates")
     short = budget("smoke", steps=chain_steps)
     _, left_out = refine(templates, folder, chain, short, seeds=(seed,), **alone)
     small = pd.DataFrame(motions(folder, chain))
-assert len(small) == 4 * chain_patients - len(left_out)
+assert len(small) == 2 * (len(chain) - 1) * chain_patients - len(left_out)
 table(
     {
         chain.upper().replace("-", ">"): {
