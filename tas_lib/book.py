@@ -3,7 +3,6 @@
 Nothing here depends on the book's tools, so a notebook also runs alone in Jupyter.
 """
 
-import base64
 import re
 from collections.abc import Callable
 from html import escape
@@ -16,6 +15,8 @@ from IPython.core.formatters import format_display_data
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
+
+from tas_lib.inline import address
 
 GLUE_PREFIX = "application/papermill.record/"  # where the book's {glue} role looks
 
@@ -86,10 +87,8 @@ def themed(draw: Callable[[], Figure], alt: str, *, kind: str = "svg", dpi: int 
             )
             plt.close(figure)
         mime = "image/svg+xml" if kind == "svg" else f"image/{kind}"
-        data = base64.b64encode(buffer.getvalue()).decode()
-        images.append(
-            f'<img class="only-{theme}" alt="{escape(alt)}" src="data:{mime};base64,{data}">'
-        )
+        data = address(buffer.getvalue(), mime)
+        images.append(f'<img class="only-{theme}" alt="{escape(alt)}" src="{data}">')
     # The second class is the theme's: what is wider than the page scrolls, by the keyboard as well.
     return HTML(f'<div class="themed pst-scrollable-table-container">{"".join(images)}</div>')
 

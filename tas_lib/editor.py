@@ -5,10 +5,7 @@ Its script is editor.js. Nothing is fetched or sent: the page works offline and 
 
 from __future__ import annotations
 
-import base64
-import json
 from importlib.resources import files
-from io import BytesIO
 from typing import Any
 
 import jinja2
@@ -20,6 +17,7 @@ from tas_lib import clicks, contours, corrections
 from tas_lib.anatomy import VIEWS
 from tas_lib.drawings import COORDINATES, Clip, to_file
 from tas_lib.errors import InputError
+from tas_lib.inline import as_json, webp
 from tas_lib.mesh import centreline
 from tas_lib.movie import COLOURS
 from tas_lib.recording import spacing
@@ -46,11 +44,10 @@ def editor(recording: xr.Dataset, where: object = "recording") -> str:
         raise InputError(where, "frames", problem, "use the masks that come with it")
     source = files("tas_lib").joinpath("editor.html.jinja").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    data = json.dumps(_data(recording), separators=(",", ":"))
     return environment.from_string(source).render(
         file=recording.attrs["source"],
         corrects="tracks" in recording,
-        data=data.replace("<", "\\u003c"),
+        data=as_json(_data(recording)),
         script=files("tas_lib").joinpath("editor.js").read_text("utf-8"),
         views=list(VIEWS),
         walls=COLOURS,
@@ -104,6 +101,4 @@ def _handles(recording: xr.Dataset) -> list:
 
 
 def _image(frame: np.ndarray) -> str:
-    buffer = BytesIO()
-    Image.fromarray(np.rint(255 * frame).astype(np.uint8)).save(buffer, "WEBP", quality=QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return webp(Image.fromarray(np.rint(255 * frame).astype(np.uint8)), quality=QUALITY)

@@ -4,15 +4,12 @@ Every film becomes one sprite, a WebP image that holds all its frames; mesh and 
 over it by the script in player.js. Nothing is fetched: the block works offline and from a file.
 """
 
-import base64
 import itertools
-import json
 import math
 from collections.abc import Iterable
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
-from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
@@ -23,6 +20,7 @@ from PIL import Image
 
 from tas_lib.errors import InputError
 from tas_lib.figures import BRIGHTEN
+from tas_lib.inline import as_json, webp
 from tas_lib.movie import COLOURS, wall
 from tas_lib.recording import DIMS, validate
 
@@ -101,7 +99,7 @@ def film_player(
             {**film, "mesh": different.index(mesh) if mesh else None} for film, _, mesh in shown
         ],
     }
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    text = as_json(data)
     script = files("tas_lib").joinpath("player.js").read_text("utf-8")
     name = f"films-{sha256(text.encode()).hexdigest()[:8]}-{next(_count)}"
     widths = [width for _, width, _ in shown]
@@ -124,9 +122,7 @@ def sprite(images: list[Image.Image], size: tuple[int, int], columns: int) -> st
     for i, image in enumerate(images):
         place = i % columns * width, i // columns * height
         sheet.paste(image.resize(size, Image.Resampling.LANCZOS), place)
-    buffer = BytesIO()
-    sheet.save(buffer, "WEBP", quality=QUALITY[sheet.mode], alpha_quality=60, method=6)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return webp(sheet, quality=QUALITY[sheet.mode], alpha_quality=60, method=6)
 
 
 def _check(films: dict[str, xr.Dataset], quantities: list[str]) -> None:

@@ -6,13 +6,13 @@ Nothing is fetched: a block works offline and from a file.
 from __future__ import annotations
 
 import itertools
-import json
 from html import escape
 from importlib.resources import files
 
 from IPython.display import HTML
 
 from tas_lib.book import THEMES
+from tas_lib.inline import as_json
 
 STYLE = """
 .laboratory { color: inherit; max-width: 100%; }
@@ -69,7 +69,7 @@ def block(label: str, html: str, data: dict, code: str, entry: str) -> HTML:
     label: what it is, for those who can't see it; data: JSON that the function finds in it.
     """
     name = f"laboratory-{next(_count)}"
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    text = as_json(data)
     return HTML(
         f'<div class="laboratory" id="{name}" role="group" aria-label="{escape(label)}">'
         f"<style>.laboratory {{ {_colours('light')} }}\n"
