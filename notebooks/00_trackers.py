@@ -89,19 +89,6 @@ count = pd.Series(count).unstack().loc[list(registry.NETWORKS), ["small", "paper
 table(count.rename(index=label), "{:,} parameters")
 
 # %% [markdown]
-# CoTracker was written anew from its paper. Whether it computes what the published code computes is checked
-# while this page is built, against numbers which that code gave for a small network with random weights:
-
-# %% tags=["hide-input"]
-golden = pd.DataFrame(
-    compare("../tests/data/cotracker1_golden_tiny.npz"), index=["largest difference", "tolerance"]
-).T
-assert (golden["largest difference"] <= golden.tolerance).all()
-table(golden, "{:.0e}")
-
-# %% [markdown]
-# All lie within their tolerances, or this page had not been built.
-#
 # ## How they learn
 #
 # `tas train` is one loop for all four, in two rounds: {glue:text}`steps:,` steps of one clip on a processor's core, then
@@ -290,25 +277,6 @@ glue("apart", (anew.new - anew.old).abs().max())
 # %% [markdown]
 # While this page was built, {glue:text}`live` of these recordings was made and tracked anew with the weights that ship: the MTE of no
 # tracker differs from the archived one by more than {glue:text}`apart:.3f` mm (archived films have 256 grey levels, these have all).
-#
-# TAS-Net may leave a window as soon as an iteration has moved none of its points by more than a tolerance
-# (`tas track --tolerance`). On the last of these recordings, in pixels of {glue:text}`pixel:.2f` mm:
-
-# %% tags=["hide-input"]
-wall, es = ds.mesh.values, int(ds.attrs["es_frame"])
-glue("pixel", 1e3 * registry.PIXEL)
-whole, stopped = None, {}
-for tolerance in (None, *early):
-    start = perf_counter()
-    tracks = track(ds, wall[es], registry.get("tasnet", tolerance), es).tracks.values
-    seconds = perf_counter() - start
-    whole = tracks if whole is None else whole
-    stopped[f"{tolerance} px" if tolerance else "all iterations"] = {
-        "time (s)": seconds,
-        "tracks differ, mean (px)": np.linalg.norm(tracks - whole, axis=-1).mean() / registry.PIXEL,
-        "MTE (mm)": 1e3 * np.linalg.norm(tracks - wall, axis=-1).mean(),
-    }
-table(stopped, "{:.2f}")
 
 # %% [markdown]
 # ## What they cost
@@ -335,6 +303,44 @@ cost = cost.pivot_table(list(shown), ["tracker", "preset"], "frames", sort=False
 cost.columns = [f"{shown[key]}, {frames} frames" for key, frames in cost.columns]
 cost = cost.rename(index=label, level=0).rename_axis(index=[None, None])
 table(cost.replace(0, np.nan), "{:.0f}", na_rep="–")
+
+# %% [markdown]
+# ## Leaving early
+#
+# TAS-Net may leave a window as soon as an iteration has moved none of its points by more than a tolerance
+# (`tas track --tolerance`). On the last of the recordings that were made anew, in pixels of {glue:text}`pixel:.2f` mm:
+
+# %% tags=["hide-input"]
+wall, es = ds.mesh.values, int(ds.attrs["es_frame"])
+glue("pixel", 1e3 * registry.PIXEL)
+whole, stopped = None, {}
+for tolerance in (None, *early):
+    start = perf_counter()
+    tracks = track(ds, wall[es], registry.get("tasnet", tolerance), es).tracks.values
+    seconds = perf_counter() - start
+    whole = tracks if whole is None else whole
+    stopped[f"{tolerance} px" if tolerance else "all iterations"] = {
+        "time (s)": seconds,
+        "tracks differ, mean (px)": np.linalg.norm(tracks - whole, axis=-1).mean() / registry.PIXEL,
+        "MTE (mm)": 1e3 * np.linalg.norm(tracks - wall, axis=-1).mean(),
+    }
+table(stopped, "{:.2f}")
+
+# %% [markdown]
+# ## Is it CoTracker?
+#
+# CoTracker was written anew from its paper. Whether it computes what the published code computes is checked
+# while this page is built, against numbers which that code gave for a small network with random weights:
+
+# %% tags=["hide-input"]
+golden = pd.DataFrame(
+    compare("../tests/data/cotracker1_golden_tiny.npz"), index=["largest difference", "tolerance"]
+).T
+assert (golden["largest difference"] <= golden.tolerance).all()
+table(golden, "{:.0e}")
+
+# %% [markdown]
+# All lie within their tolerances, or this page had not been built.
 
 # %% tags=["hide-input"]
 provenance(profile, seed, "00_trackers")
