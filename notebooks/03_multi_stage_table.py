@@ -93,7 +93,7 @@ glue("seeds", len(seeds))
 for name, judged in rows.items():
     glue(f"{name}_recordings", judged.file.nunique())
     glue(f"{name}_patients", judged.patient.nunique())
-    versions = means[name].mean(1).groupby(lambda row: row[:2]).mean()
+    versions = means[name].mean(axis=1).groupby(lambda row: row[:2]).mean()
     for before, after in pairwise(versions.index):
         glue(f"{after}_{name}", versions[before] - versions[after])
 
