@@ -21,8 +21,8 @@
 # network that learns from the last data set. Here is that table on virtual patients, who stand in for SSHF and
 # HUNT, and what no real patient can tell: how far the motion of each stage is from the truth.
 #
-# In short: the mean trajectory error falls from D0 to D1 by {glue:text}`D1_hunt:.2f` mm in HUNT and {glue:text}`D1_sshf:.2f` in SSHF, where films are more, too, and from D1 to D2 by
-# {glue:text}`D2_hunt:.2f` and {glue:text}`D2_sshf:.2f`. The motion that moves the simulations errs by {glue:text}`error_masks:.2f` mm as masks have it, by {glue:text}`error_tracked:s` mm as it is
+# In short: from D0 to D1, where films are more, too, the mean trajectory error changes by {glue:text}`D1_hunt:s` mm in HUNT and {glue:text}`D1_sshf:s` in SSHF, from D1 to D2 by
+# {glue:text}`D2_hunt:s` and {glue:text}`D2_sshf:s`. The motion that moves the simulations errs by {glue:text}`error_masks:.2f` mm as masks have it, by {glue:text}`error_tracked:s` mm as it is
 # tracked.
 
 # %% tags=["parameters"]
@@ -95,7 +95,7 @@ for name, judged in rows.items():
     glue(f"{name}_patients", judged.patient.nunique())
     versions = means[name].mean(axis=1).groupby(lambda row: row[:2]).mean()
     for before, after in pairwise(versions.index):
-        glue(f"{after}_{name}", versions[before] - versions[after])
+        glue(f"{after}_{name}", f"{versions[after] - versions[before]:+.2f}")
 
 
 def spread(mean, sd):

@@ -42,7 +42,7 @@ table(
 )
 
 # %% [markdown]
-# Minutes are those of the notebooks, without environment and pages. With the same seed and the versions of
+# Minutes are those of the notebooks, one after the other, without environment and pages; those of *smoke* ran two at a time (`make -j2`), as in CI, each on one core. With the same seed and the versions of
 # `constraints.txt` the figures should be these, frames a second aside:
 
 # %% tags=["hide-input"]
