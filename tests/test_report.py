@@ -188,6 +188,13 @@ def test_a_clip_becomes_a_report(clip, tmp_path):
     assert tas(*words, "--force", "--quiet").output == ""
 
 
+def test_trackers_of_one_title_are_refused(clip, tmp_path):
+    words = "--tracker", "speckle", "--tracker", "speckle", "--out", tmp_path / "report"
+    result = tas(clip, *words)
+    assert result.exit_code == 2 and "titles: of 2 trackers are speckle alone" in result.stderr
+    assert not (tmp_path / "report").exists()
+
+
 def test_half_a_beat_with_masks_needs_no_drawing(tmp_path):
     cfg = write_camus(tmp_path, *scene((MM, MM)))
     result = tas(cfg, "--tracker", "speckle", "--drawings", 0, "--out", tmp_path / "report")
