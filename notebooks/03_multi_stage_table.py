@@ -119,7 +119,7 @@ table(
 # %% [markdown]
 # Mean trajectory error (mm), mean and SD over {glue:text}`seeds` seeds, of {glue:text}`sshf_recordings` recordings of {glue:text}`sshf_patients` virtual
 # patients in the place of SSHF and {glue:text}`hunt_recordings` of {glue:text}`hunt_patients` in that of HUNT; the paper's values are of real patients
-# and a far larger network, so that only differences between rows compare. In the paper, too, S1>S2>S3 is the best row of HUNT alone. All networks start from the same weights, the
+# and a far larger network, so that only differences between rows compare. In the paper S1>S2>S3 is the best row of HUNT alone. All networks start from the same weights, the
 # paper's from CoTracker's, learnt from rendered scenes; ours from those of a network that learnt from hearts
 # with the simplest of motions and speckle that does not fade (`burman`), which alone errs by {glue:text}`start_sshf:.2f` and
 # {glue:text}`start_hunt:.2f` mm. Each learnt in {glue:text}`steps` steps of {glue:text}`batch` clips. What

@@ -102,7 +102,7 @@ themed(draw, "Mean trajectory error of all trackers with intervals, and the lowe
 #
 # The bound {cite:p}`walker1995` is {glue:text}`bound:s` mm; TAS-Net errs {glue:text}`over:.1f` times as much. It holds for whoever looks at one window of
 # {glue:text}`window:.1f` mm of grey levels, in which the carrier is lost, at the mean correlation of a segment; correlations below {glue:text}`faint` count as {glue:text}`faint`. Neighbours, other frames and knowledge of hearts may go below it, and
-# false matches, which it ignores, above. The sizes of grains in these archived runs were measured by a rule, mended since, that finds them a tenth to a third too small: the bound is too low.
+# false matches, which it ignores, above. The sizes of grains in these archived runs were measured by a rule, mended since, that finds them too small: the bound is too low.
 #
 # Is TAS-Net surely better, this one training of it? Its errors less those of the others (below zero: it is better); p by a paired one-tailed t, as the paper has it for
 # errors of GLS (of all recordings, by our reading; it tests no MTE), and by ours, random signs of patients, also after Holm. Differences of strain are in percent of the length at end-diastole, here and below: % strain.

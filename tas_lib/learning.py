@@ -83,7 +83,7 @@ def learn(
 def check_device(device: str) -> None:
     """Raises InputError where there is none of that name."""
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise InputError("train", "device", f"{device} is not there", "use cpu")
+        raise InputError("PyTorch", "device", f"{device} is not there", "use cpu")
 
 
 def _check(seq: Sequence, least: int) -> None:

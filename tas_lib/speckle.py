@@ -117,8 +117,8 @@ def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tu
 
     Along z and along x, of the wall's pixels in the windows around all mesh points, at each lag
     over the pairs that it has. Windows of one grey, in a shadow, say nothing; NaN where all are. As
-    each window's mean is taken off, widths come out the smaller, the fewer grains it holds: by some
-    3 % of 60, and 10 to 15 % of 14.
+    each window's mean is taken off, widths come out the smaller, the fewer grains a window holds:
+    by up to 4 % of 60, and by 4 to 20 % of 14.
     """
     dx, dz = spacing(recording)
     (half_x, _), (half_z, _) = window.pixels(dx), window.pixels(dz)
