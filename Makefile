@@ -1,5 +1,6 @@
 # Two commands on a fresh machine:
-#   make book                  the book, in _build/html (PROFILE=smoke|laptop|paper, laptop unless told)
+#   make book                  the book, in _build/html (PROFILE=smoke|laptop|paper, laptop unless told;
+#                              JOBS=1 runs one notebook at a time, on all cores, JOBS=2 unless told)
 #   make test                  the tests
 #   make lab                   experiments with sliders, in JupyterLab
 #   make table1                Table I from the beginning: hours at the laptop profile
@@ -8,14 +9,20 @@
 #
 # A notebook runs again only when its text, tas_lib, archived results, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by
-# date, so that a fresh clone with a restored _build/exec reruns nothing that is unchanged. With -j2 two
-# notebooks run at a time; those that time something then tell of a busy machine.
+# date, so that a fresh clone with a restored _build/exec reruns nothing that is unchanged.
 
 PROFILE  ?= laptop
 PROFILES := $(basename $(notdir $(wildcard notebooks/profiles/*.yaml)))
 ifeq ($(filter $(PROFILE),$(PROFILES)),)
 $(error unknown PROFILE "$(PROFILE)": choose one of $(PROFILES))
 endif
+
+# Notebooks run JOBS at a time, each with its share of the cores: sooner than one after the other with all.
+# Those that time things run alone, after all others.
+JOBS      ?= 2
+MAKEFLAGS += -j$(JOBS)
+CORES     := $(shell getconf _NPROCESSORS_ONLN)
+THREADS   := $(shell echo $$(($(CORES) > $(JOBS) ? $(CORES) / $(JOBS) : 1)))
 
 BIN   := .venv/bin
 PY    := $(BIN)/python
@@ -25,6 +32,7 @@ STAGE := _build/stage
 HTML  := _build/html/index.html
 NAMES := $(shell sed -n 's|.*file: notebooks/||p' _toc.yml)
 DONE  := $(NAMES:%=$(EXEC)/%.ipynb)
+TIMED := $(EXEC)/00_speed.ipynb
 CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml notebooks/archive pyproject.toml constraints.txt
 PAGES := book tas_lib _config.yml _toc.yml constraints.txt pyproject.toml CONTRIBUTING.md $(DONE)
 
@@ -80,13 +88,15 @@ $(EXEC)/%.key: FORCE | $(STAMP)
 # Run under another name, so that a failed notebook is never taken for a finished one.
 $(EXEC)/%.ipynb: $(EXEC)/%.key
 	@echo "notebook: $* ($(PROFILE))"; start=$$(date +%s); \
+	$(if $(filter $@,$(TIMED)),,export OMP_NUM_THREADS=$(THREADS);) \
 	$(BIN)/jupytext --quiet --to ipynb --output $(EXEC)/$*.in.ipynb notebooks/$*.py && \
 	$(BIN)/papermill -k python3 -f notebooks/profiles/$(PROFILE).yaml --cwd notebooks \
-	    --log-level ERROR --no-request-save-on-cell-execute \
-	    $$([ -t 2 ] && echo --progress-bar || echo --no-progress-bar) \
+	    --log-level ERROR --no-request-save-on-cell-execute --no-progress-bar \
 	    $(EXEC)/$*.in.ipynb $(EXEC)/$*.run.ipynb && \
 	mv $(EXEC)/$*.run.ipynb $@ && rm $(EXEC)/$*.in.ipynb && \
 	echo "notebook: $* done in $$(($$(date +%s) - start)) s"
+
+$(TIMED): | $(filter-out $(TIMED),$(DONE))
 
 _build/pages.key: $(DONE) FORCE | $(STAMP)
 	@$(PY) book/_ext/key.py $@ '$(PROFILE)' $(PAGES)

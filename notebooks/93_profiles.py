@@ -33,8 +33,10 @@ builds = {name: read(f"archive/build_{name}.json") for name in ("smoke", "laptop
 table(
     {
         name: {
-            "minutes": f"{rows.seconds.sum() / 60:.0f}",
-            **{key: made[key] for key in ("device", "threads", "date", "commit")},
+            "minutes": f"{made['minutes']:.0f}",
+            "of one notebook after the other": f"{rows.seconds.sum() / 60:.0f}",
+            **{key: made[key] for key in ("device", "date", "commit")},
+            "threads": ", ".join(rows.threads.unique()),
         }
         for name, (rows, made) in builds.items()
     },
@@ -42,8 +44,8 @@ table(
 )
 
 # %% [markdown]
-# Minutes are those of the notebooks, one after the other, without environment and pages; those of *smoke* ran two at a time (`make -j2`), as in CI, each on one core. With the same seed and the versions of
-# `constraints.txt` the figures should be these, frames a second aside:
+# Minutes are those of the notebooks, without environment and pages: from the start of the first to the end of the last, of which several may run at a time
+# (`make book JOBS=2`, each on its share of the cores), and their sum. With the same seed and the versions of `constraints.txt` the figures should be these, frames a second aside:
 
 # %% tags=["hide-input"]
 figures = pd.DataFrame({name: made["figures"] for name, (_, made) in builds.items()})

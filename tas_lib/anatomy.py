@@ -193,14 +193,12 @@ class Anatomy:
         at = np.linspace(0, arc[-1], count)
         return np.stack([np.interp(at, arc, line[:, k]) for k in range(3)], axis=-1)
 
-    def view_line(self, view: str, layer: float = 0.5, count: int = 145) -> np.ndarray:
-        """(count, 3) [m]: image-left base, apex, image-right base; equal steps in either half."""
+    def view_line(self, view: str, count: int = 145) -> np.ndarray:
+        """(count, 3) [m], mid-wall, image-left base to image-right; equal steps in a half."""
         if view not in VIEWS:
             raise InputError("heart", "view", f"is {view!r}", f"choose one of {', '.join(VIEWS)}")
         half = count // 2 + 1
-        left, right = (
-            self.wall_line(ANGLES[WALLS.index(wall)], layer, half) for wall in VIEWS[view]
-        )
+        left, right = (self.wall_line(ANGLES[WALLS.index(wall)], 0.5, half) for wall in VIEWS[view])
         return np.concatenate((left[:0:-1], right))
 
     @cached_property

@@ -30,6 +30,7 @@ from tas_lib.tables import Table, check_tables, dot, knots
 
 LIFT_WIDTH = 0.12  # of the length: radius within which the apex is lifted [C]
 LIFT_SHARE = 0.7  # of the lift that is descent of all but the apex [C]
+STEP = 1e-5  # of differences [m]
 BLOCK = 1 << 14  # points at a time: what a processor's cache holds
 
 
@@ -162,12 +163,12 @@ class Heart:
         moved += self.offset(t)
         return moved
 
-    def gradient(self, points: np.ndarray, t: float, step: float = 1e-5) -> np.ndarray:
-        """Deformation gradient F (n, 3, 3), dx_i / dX_j, by central differences of `step` [m]."""
+    def gradient(self, points: np.ndarray, t: float) -> np.ndarray:
+        """Deformation gradient F (n, 3, 3), dx_i / dX_j, by central differences."""
         points = np.asarray(points, np.float64)
         columns = [
-            (self.move(points + d, t) - self.move(points - d, t)) / (2 * step)
-            for d in step * np.eye(3)
+            (self.move(points + d, t) - self.move(points - d, t)) / (2 * STEP)
+            for d in STEP * np.eye(3)
         ]
         return np.stack(columns, axis=-1)
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from tas_lib import ranks
 from tas_lib.collection import digest, manifest_of
 from tas_lib.errors import InputError
+from tas_lib.parallel import check_device
 from tas_lib.samples import Sequence, load
 from tas_lib.trackers.registry import PIXEL, network
 from tas_lib.trackers.weights import begin_from, card
@@ -78,12 +79,6 @@ def learn(
             _check(seq, net.least[1])
         net = net.to(place)
         return train(net, seen, judges, folder, budget, seed, about=about, progress=progress)
-
-
-def check_device(device: str) -> None:
-    """Raises InputError where there is none of that name."""
-    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise InputError("PyTorch", "device", f"{device} is not there", "use cpu")
 
 
 def _check(seq: Sequence, least: int) -> None:

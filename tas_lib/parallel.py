@@ -1,4 +1,4 @@
-"""How many threads work, decided in one place: independent items side by side, one thread each.
+"""Where work is done, decided in one place: independent items side by side, one thread each.
 
 Two frames made side by side are ready sooner than two that take turns with twice the threads, and
 PyTorch's results differ in the last bits with the number of its threads: what shall be reproducible
@@ -31,6 +31,12 @@ def cores() -> int:
         given = len(os.sched_getaffinity(0))
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(given, int(asked)) if asked.isdigit() and int(asked) else given
+
+
+def check_device(device: str) -> None:
+    """Raises InputError where there is none of that name."""
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise InputError("PyTorch", "device", f"{device} is not there", "use cpu")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ LAGS = 0.033, 0.133, 0.4  # one and four frames at 30 Hz, end-diastole to mid-cy
 STARTS = 6  # frames from which speckle is followed
 
 
-def realism(recording: xr.Dataset, window: Window = Window()) -> dict[str, float]:
+def realism(recording: xr.Dataset) -> dict[str, float]:
     """Numbers by name: wall_p5 .. blood_p95 (grey levels, 0 to 255, of all frames together),
     contrast (of the two medians), speckle_axial and speckle_lateral [mm], correlation_33 ..
     (after so many ms, all of the wall) and left_33 .. (of the image-left wall without its apical
@@ -41,22 +41,20 @@ def realism(recording: xr.Dataset, window: Window = Window()) -> dict[str, float
     }
     result["contrast"] = result["wall_p50"] - result["blood_p50"]
     frames = np.linspace(0, recording.sizes["time"] - 1, STARTS).astype(int)
-    sizes = np.mean([speckle_size(recording, t, window) for t in frames], axis=0)
+    sizes = np.mean([speckle_size(recording, t, Window()) for t in frames], axis=0)
     result |= {
         f"speckle_{name}": 1e3 * float(size)
         for name, size in zip(("axial", "lateral"), sizes, strict=True)
     }
     left = recording.isel(longitudinal=slice(0, recording.sizes["longitudinal"] // 3))
     for name, part in (("correlation", recording), ("left", left)):
-        curve = correlation_curve(part, LAGS, window)
+        curve = correlation_curve(part, LAGS)
         names = [f"{name}_{1e3 * lag:.0f}" for lag in LAGS]
         result |= dict(zip(names, curve.tolist(), strict=True))
     return result
 
 
-def correlation_curve(
-    recording: xr.Dataset, lags: Sequence[float] | np.ndarray, window: Window = Window()
-) -> np.ndarray:
+def correlation_curve(recording: xr.Dataset, lags: Sequence[float] | np.ndarray) -> np.ndarray:
     """Speckle correlation (lag,) after times `lags` [s]: the mean over some starts and all points.
 
     Starts after which the clip is too short for a lag are left out; NaN where none is left.
@@ -65,7 +63,7 @@ def correlation_curve(
     few = recording.isel(longitudinal=slice(None, None, 3), radial=slice(1, None, 2))
     curves = []
     for start in np.linspace(0, 0.9 * (len(time) - 1), STARTS).astype(int):
-        rho = correlation(few.assign_attrs(es_frame=int(start)), window)
+        rho = correlation(few.assign_attrs(es_frame=int(start)))
         mean = rho.mean(("longitudinal", "radial")).values[start:]
         after = time[start:] - time[start]
         curves.append(np.interp(lags, after, mean, right=np.nan))

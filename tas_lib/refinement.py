@@ -28,10 +28,10 @@ from tas_lib.collection import Collection, digest, manifest_of
 from tas_lib.dataset import check_strategy, make_dataset, open_template
 from tas_lib.errors import InputError
 from tas_lib.farm import each
-from tas_lib.learning import check_device, learn
+from tas_lib.learning import learn
 from tas_lib.mesh import folds
 from tas_lib.observers import Reading, carried
-from tas_lib.parallel import cores, one_thread
+from tas_lib.parallel import check_device, cores, one_thread
 from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.segmentation import coarse
 from tas_lib.strain import longitudinal_strain

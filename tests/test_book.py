@@ -262,13 +262,22 @@ def test_a_build_is_recorded_from_what_its_notebooks_stored(tmp_path, monkeypatc
     for page in {page for page, _ in build_record.FIGURES}:
         names = [name for where, name in build_record.FIGURES if where == page]
         cells = [stored(name, "0.25") for name in [*names, "other"]]
-        notebook = {"cells": [{}, *cells], "metadata": {"papermill": {"duration": 30.0}}}
+        last = {"outputs": [{"data": {"text/html": [book.provenance("smoke", 0, page).data]}}]}
+        ran = {"duration": 30.0, "start_time": "2026-01-01T00:00:00+00:00"}
+        ran["end_time"] = f"2026-01-01T00:0{1 + (page == '00_speed')}:30+00:00"
+        notebook = {"cells": [{}, *cells, last], "metadata": {"papermill": ran}}
         (folder / f"{page}.ipynb").write_text(json.dumps(notebook))
+    other = re.sub(r"commit [\w-]+", "commit another", json.dumps(notebook))
     out = tmp_path / "out.json"
     out.write_text(build_record.record(folder))
     rows, made = archive.read(out)
     assert made["command"] == "make book PROFILE=smoke" and rows.seconds.tolist() == [30.0] * 3
+    assert made["minutes"] == 2.5 and made["commit"] == provenance.commit()
+    assert rows.threads.str.contains(" of ").all()
     assert made["figures"] == dict.fromkeys(build_record.FIGURES.values(), 0.25)
+    (folder / "04_other.ipynb").write_text(other)
+    with pytest.raises(SystemExit, match="of several commits"):
+        build_record.record(folder)
     (folder / "00_speed.ipynb").unlink()
     with pytest.raises(SystemExit, match="lacks frames a second"):
         build_record.record(folder)

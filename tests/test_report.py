@@ -191,7 +191,7 @@ def test_a_clip_becomes_a_report(clip, tmp_path):
 def test_trackers_of_one_title_are_refused(clip, tmp_path):
     words = "--tracker", "speckle", "--tracker", "speckle", "--out", tmp_path / "report"
     result = tas(clip, *words)
-    assert result.exit_code == 2 and "titles: of 2 trackers are speckle alone" in result.stderr
+    assert result.exit_code == 2 and "--tracker: speckle comes twice" in result.stderr
     assert not (tmp_path / "report").exists()
 
 

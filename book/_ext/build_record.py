@@ -4,15 +4,17 @@ For the page on profiles, which tells readers what to expect; `make record` call
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from tas_lib import archive
-from tas_lib.provenance import facts
 
+PROVENANCE = re.compile(r'<p class="provenance">(.*)</p>')  # `tas_lib.book.provenance`
 FIGURES = {  # page and name of a glued number -> what it is
     ("00_simulator", "error_far"): "fast simulator's error beyond 20 mm, %",
     ("00_speed", "speed"): "frames a second, of as many scatterers as the profile has",
@@ -32,20 +34,38 @@ def glued(notebook: dict) -> Iterator[tuple[str, str]]:
                 yield about["name"], output["data"][about["mime_prefix"] + "text/plain"]
 
 
+def facts(notebook: dict) -> dict[str, str]:
+    """What a notebook says of its making: commit, device, threads, date and versions."""
+    html = "".join(notebook["cells"][-1]["outputs"][0]["data"]["text/html"])
+    pairs = PROVENANCE.search(html)[1].split(" · ")
+    return dict(pair.split(" ", 1) for pair in pairs)
+
+
 def record(folder: Path) -> str:
     """JSON of all executed notebooks in a folder, which bears the profile's name."""
-    rows, figures, profile = [], {}, folder.name
+    rows, figures, made = [], {}, []
     for path in sorted(folder.glob("[0-9]*.ipynb")):
         notebook = json.loads(path.read_text())
-        rows.append({"page": path.stem, "seconds": notebook["metadata"]["papermill"]["duration"]})
+        ran = notebook["metadata"]["papermill"]
+        made.append(facts(notebook))
+        rows.append(
+            {"page": path.stem, "seconds": ran["duration"], "threads": made[-1]["threads"]}
+            | {key: datetime.fromisoformat(ran[f"{key}_time"]) for key in ("start", "end")}
+        )
         for name, value in glued(notebook):
             if (path.stem, name) in FIGURES:
                 figures[FIGURES[path.stem, name]] = float(value)
     absent = set(FIGURES.values()) - figures.keys()
     if absent:
         raise SystemExit(f"{folder} lacks {', '.join(sorted(absent))}; run make book first")
-    command = f"make book PROFILE={profile}"
-    return archive.text(pd.DataFrame(rows), command=command, figures=figures, **facts())
+    if len(commits := {about["commit"] for about in made}) > 1:
+        named = ", ".join(sorted(commits))
+        raise SystemExit(f"{folder} is of several commits ({named}); make clean, then make book")
+    rows = pd.DataFrame(rows)
+    minutes = (rows.end.max() - rows.start.min()).total_seconds() / 60
+    about = {"command": f"make book PROFILE={folder.name}", "minutes": minutes, "figures": figures}
+    versions = {key: value for key, value in made[-1].items() if key not in ("notebook", "threads")}
+    return archive.text(rows.drop(columns=["start", "end"]), **about, **versions)
 
 
 if __name__ == "__main__":

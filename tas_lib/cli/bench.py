@@ -38,7 +38,7 @@ def simulator(
     or two.
     """
     from tas_lib.bench import bench_simulator
-    from tas_lib.learning import check_device
+    from tas_lib.parallel import check_device
 
     check_device(device)
     result = bench_simulator(scatterers, frames, checked, device, progress=not quiet)
@@ -65,7 +65,7 @@ def trackers(
     products.
     """
     from tas_lib.bench_trackers import bench_trackers
-    from tas_lib.learning import check_device
+    from tas_lib.parallel import check_device
 
     check_device(device)
     shown = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))

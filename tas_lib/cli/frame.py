@@ -144,11 +144,11 @@ def titled(trackers: list[str] | None, runs: Path | None) -> tuple[dict[str, str
 
     found: dict[str, str | Path] = {} if runs is None else {**networks(runs)}
     for word in trackers or ():
-        title, _, name = word.partition("=") if "=" in word else (word, "", word)
-        if Path(word).is_file():  # whose path holds the sign
-            title = name = word
+        title, told, name = word.partition("=")
+        if not told or Path(word).is_file():  # whose path holds the sign
+            title, name = registry.title_of(word), word
         if title in found:
-            remedy = "give each a title of its own"
+            remedy = "give each a title of its own, TITLE=FILE"
             raise InputError("trackers", "--tracker", f"{title} comes twice", remedy)
         found[title] = name
     if not found:

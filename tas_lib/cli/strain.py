@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tas_lib.cli.frame import Quiet, Rate, Seed, app, make_folder, path_of
+from tas_lib.cli.frame import Quiet, Rate, Seed, app, make_folder, path_of, titled
 from tas_lib.errors import InputError
 
 
@@ -44,7 +44,7 @@ def strain(
         list[str] | None,
         typer.Option(
             "--tracker",
-            metavar="NAME|FILE",
+            metavar="[TITLE=]NAME|FILE",
             help="As in `tas track`; tasnet, if none is given. Several: the first is reported, all "
             "count in the uncertainty.",
         ),
@@ -83,7 +83,8 @@ def strain(
     if (out / "index.html").exists() and not force:
         remedy = "choose another folder, or replace it with --force"
         raise InputError(out, "index.html", "exists already", remedy)
-    paths, names = [path_of(clip) for clip in clips or ["default"]], trackers or ["tasnet"]
+    paths = [path_of(clip) for clip in clips or ["default"]]
+    trackers = trackers or ["tasnet"]
     scales = [*(spacing_mm or (None,))]
     if len(scales) not in (1, len(paths)):
         problem = f"is given {len(scales)} times for {len(paths)} clips"
@@ -95,10 +96,8 @@ def strain(
     from tas_lib.measurement import measure, thickness_note
     from tas_lib.trackers import registry
 
-    chosen = {registry.title_of(name): registry.get(name) for name in names}
-    if len(chosen) < len(names):
-        problem = f"of {len(names)} trackers are {', '.join(chosen)} alone"
-        raise InputError("strain", "titles", problem, "give each file or its folder its own name")
+    named, _ = titled(trackers, None)
+    chosen = {title: registry.get(name) for title, name in named.items()}
     first = next(iter(chosen.values()))
     films = [
         readers.read(path, spacing_mm=scale, frame_rate=frame_rate)
@@ -120,12 +119,12 @@ def strain(
     for k, drawing in enumerate(drawn):
         if isinstance(drawing, Clicks):
             views[k] = views[k].noting(thickness_note(films[k], drawing, first))
-    given: dict[str, Any] = {"--init": walls, "--corrections": corrected, "--tracker": names}
+    given: dict[str, Any] = {"--init": walls, "--corrections": corrected, "--tracker": trackers}
     given |= {"--spacing-mm": spacing_mm, "--frame-rate": frame_rate and [frame_rate]}
     given |= {"--drawings": [drawings], "--seed": [seed], "--out": ["DIR"]}
     words = [(option, str(value)) for option, values in given.items() for value in values or ()]
     command = shlex.join(["tas", "strain", *(clips or ()), *chain.from_iterable(words)])
-    weights = [path for name in names if (path := registry.weights_of(name))]
+    weights = [path for name in named.values() if (path := registry.weights_of(name))]
     files = [*paths, *(walls or []), *(corrected or []), *weights]
     written = report.write(out, views, _made(command, files))
     if not quiet:

@@ -66,8 +66,10 @@ def weights_of(name: str | Path) -> Path | None:
 
 def title_of(name: str | Path) -> str:
     """What a tracker is called in files and figures; one that `tas train` wrote by its folder."""
-    path = Path(name)
-    return path.resolve().parent.name if path.stem == "best" else path.stem
+    base, start = _parted(name)
+    path = Path(base)
+    title = path.resolve().parent.name if path.stem == "best" else path.stem
+    return f"{title}@{start}" if start else title
 
 
 def label(title: str) -> str:
