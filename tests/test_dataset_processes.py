@@ -18,7 +18,7 @@ from tas_lib import bench_dataset, recording
 from tas_lib.collection import MANIFEST, digest
 from tas_lib.errors import InputError
 
-FILMS = 6
+FILMS = 4
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_worker_that_is_killed_is_replaced(templates, whole, tmp_path):
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(templates, whole, tmp_path):
     run = start(templates, tmp_path, "--workers", "2")
-    begun(tmp_path, 2)
+    begun(tmp_path, 1)
     workers = psutil.Process(run.pid).children(recursive=True)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
@@ -103,6 +103,13 @@ def test_data_sets_are_timed_in_processes_of_their_own(templates, monkeypatch):
     assert 100 < row["peak_mb"] < 4000
     expected = table["paper_frames"] * row["seconds"] / row["frames"] / 60
     assert row["paper_minutes"] == pytest.approx(expected)
+
+
+def test_films_that_fail_are_not_timed(templates, monkeypatch):
+    failed = {"recordings": [], "failed": {"0.nc": "0.nc: mesh: folds; mend it"}}
+    monkeypatch.setattr(bench_dataset, "make_dataset", lambda *args, **options: failed)
+    with pytest.raises(InputError, match="0.nc: mesh: folds; mend it; leave it out"):
+        bench_dataset.bench_one(templates, "s1", 1)
 
 
 def test_too_few_templates_are_not_timed(templates):

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from tas_lib import farm
 from tas_lib.errors import InputError
 from tas_lib.farm import each
+
+
+@dataclass(frozen=True)
+class Film:
+    file: str
 
 
 def squared(number):
@@ -43,10 +49,12 @@ def outcome(pairs):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_item_has_its_result_or_its_error(workers):
-    threads = os.environ.get("OMP_NUM_THREADS")
+def test_every_item_has_its_result_or_its_error(workers, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    before = {name: os.environ.get(name) for name in farm.ENVIRONMENT}
     found = outcome(each(squared, range(12), workers))
-    assert os.environ.get("OMP_NUM_THREADS") == threads
+    assert {name: os.environ.get(name) for name in farm.ENVIRONMENT} == before
     assert found.pop(3) == "items: number: is 3; give another one"
     assert found == {n: str(n**2) for n in range(12) if n != 3}
 
@@ -71,8 +79,9 @@ def test_items_of_a_process_that_dies_are_made_again(tmp_path):
 
 @pytest.mark.slow
 def test_an_item_that_kills_every_process_is_given_up():
-    ((item, error),) = each(always_dies, [7], 2)
-    assert item == 7 and "process: was given up: it dies each time" in str(error)
+    film = Film("a.nc")
+    ((item, error),) = each(always_dies, [film], 2)
+    assert item == film and str(error).startswith("a.nc: process: was given up: it dies each time")
 
 
 def test_a_cluster_that_is_there_does_the_work(monkeypatch):

@@ -6,6 +6,7 @@ from conftest import CutShort
 from typer.testing import CliRunner
 
 from tas_lib import archive, cli, fidelity, recording
+from tas_lib.collection import MANIFEST
 from tas_lib.fidelity import FLOOR, TEMPLATE
 from tas_lib.scene import Choices, Scene
 
@@ -39,6 +40,14 @@ def test_every_strategy_has_a_row_of_every_template(folder, tmp_path):
     assert f"S3{'':<19}{mae['S3'].mean():8.3f}" in result.stdout
 
 
+def test_templates_draw_numbers_of_their_own(folder):
+    (folder / "1.nc").write_bytes((folder / "0.nc").read_bytes())
+    table = fidelity.fidelity(sorted(folder.glob("*.nc")), workers=1, progress=False)
+    mean = table.pivot(index="file", columns="strategy", values="mean")
+    assert mean[TEMPLATE].nunique() == 1
+    assert (mean.drop(columns=TEMPLATE).nunique() == 2).all()
+
+
 def test_the_true_motion_is_known_of_virtual_templates_alone(folder, tmp_path, monkeypatch):
     words = ["strategies", str(folder), "--truth", "--out", str(tmp_path / "out.json")]
     result = CliRunner().invoke(cli.app, [*words, "--workers", "1"])
@@ -58,6 +67,9 @@ def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatc
     out, opened = tmp_path / "out.json", CutShort(fidelity.open_template, 2)
     words = ["strategies", str(folder), "--workers", "1", "--out", str(out)]
 
+    (folder / MANIFEST).write_text("{}")
+    assert CliRunner().invoke(cli.app, words).exit_code == 2  # before hours of work
+    (folder / MANIFEST).unlink()
     monkeypatch.setattr(fidelity, "open_template", opened)
     assert CliRunner().invoke(cli.app, words).exit_code == 2 and not out.exists()
     assert CliRunner().invoke(cli.app, words).exit_code == 0

@@ -1,6 +1,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import count, islice
 
 import pytest
@@ -126,7 +127,8 @@ def test_one_thread_holds_beside_other_workers(three_threads):
     assert torch.get_num_threads() == 3
 
 
-def test_threads_that_come_later_have_their_usual_number():
+@pytest.mark.parametrize("fails", [False, True])
+def test_threads_that_come_later_have_their_usual_number(fails):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
@@ -134,8 +136,11 @@ def test_threads_that_come_later_have_their_usual_number():
         def work(item):
             with one_thread():
                 time.sleep(1e-3)
+                if fails and item == 19:
+                    raise KeyError(item)
 
-        list(in_order(work, range(20), 4))
+        with pytest.raises(KeyError) if fails else nullcontext():
+            list(in_order(work, range(20), 4))
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(torch.get_num_threads).result() == 2
     finally:

@@ -113,6 +113,18 @@ def test_one_disease_is_not_compared_nor_is_health(worlds, tmp_path, other):
     assert "no two diseases of 5 patients" in RULES["C21"](Evidence(tmp_path))
 
 
+def test_a_patient_whose_apex_nobody_accepts_counts_elsewhere(worlds, tmp_path):
+    rows, about = archive.read(worlds["good"] / "agreement_hunt-a.json")
+    hidden = [True, True, False, False, True, True]  # the apical ones
+    rows["accepted"] = rows.accepted.mask(
+        rows.patient == rows.patient[0], pd.Series([hidden] * len(rows))
+    )
+    (tmp_path / "agreement_hunt-a.json").write_text(archive.text(rows, **about))
+    *segments, apical = RULES["C19"](Evidence(tmp_path))
+    assert len(segments) == 18 and np.isfinite(apical.ours).all()
+    assert of_claim([*segments, apical]) == REPRODUCED
+
+
 def test_milliseconds_of_another_device_are_not_compared(worlds, tmp_path):
     rows, about = archive.read(worlds["good"] / "bench_trackers.json", "trackers")
     text = archive.text(rows, **about | {"device": "CPU x86_64"}).replace('"rows"', '"trackers"')
