@@ -1,5 +1,6 @@
 """Hearts drawn from populations: healthy and with five pathologies, by seed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -63,6 +64,7 @@ TERRITORIES = {  # walls affected at the basal, mid, apical level [C]
     "RCA": ((4, 5), (4, 5), (4,)),
     "LCx": ((2, 3), (2, 3), (2, 3)),
 }
+SEPTAL = (1 + np.cos(ANGLES + np.pi / 6)) / 2  # of each wall: 1 amid the septum, 0 opposite
 
 
 def random_heart(
@@ -81,61 +83,27 @@ def random_heart(
         remedy = "give LAD, RCA or LCx, with pathology 'infarct'"
         raise InputError("heart", "territory", f"is {territory!r}", remedy)
     rng = np.random.default_rng(seed)
-    population = HEALTHY | PATHOLOGIES[pathology]
-
-    def draw(name: str, normal: float | None = None) -> float:
-        mean, sd, low, high = population[name]
-        return float(np.clip(mean + sd * (rng.normal() if normal is None else normal), low, high))
-
+    draw = _draws(HEALTHY | PATHOLOGIES[pathology], rng)
     size, wall, function = rng.normal(size=3)  # shared by what goes together [C]
-    diameter = draw("diameter", size)
-    septum, lateral = (
-        draw(name, 0.3 * size + 0.6 * wall + 0.74 * rng.normal()) for name in ("septum", "lateral")
-    )
-    length = draw("slenderness") * (diameter + septum + lateral)
-    septal = (1 + np.cos(ANGLES + np.pi / 6)) / 2  # 1 amid the septum, 0 opposite
-    thickness = (lateral + (septum - lateral) * septal) * rng.normal(1, 0.04, (3, 6))
-    anatomy = Anatomy(diameter, length, thickness)
-
-    rate = draw("heart_rate")
-    quick = (HEALTHY["heart_rate"][0] - rate) / HEALTHY["heart_rate"][1]
-    ivct, ivrt = draw("ivct"), draw("ivrt")
-    lvet = draw("lvet", 0.5 * quick + 0.87 * rng.normal())
-    shortest = ivct + lvet + ivrt + 0.16
-    rr = (max(60 / rate, shortest),)
-    kick_share = float(rng.uniform(0.25, 0.35))
-    if pathology == "atrial fibrillation":
-        rr = tuple(np.maximum(60 / rate * rng.normal(1, 0.2, 12), shortest).tolist())
-        kick_share = 0.0
-    ivc_share = float(rng.uniform(0, 0.05))
-    cycle = Cycle(rr, ivct, lvet, ivrt, kick_share=kick_share, ivc_share=ivc_share)
-
+    anatomy = _anatomy(draw, rng, size, wall)
+    cycle, rate = _cycle(draw, rng, irregular=pathology == "atrial fibrillation")
     gls, ef = draw("gls", function), draw("ef", -0.6 * function + 0.8 * rng.normal())
-    shape = np.ones((3, 6))
-    for view, walls in VIEWS.items():
-        for name in walls:
-            shape[:, WALLS.index(name)] *= VIEW_GLS[view] / HEALTHY["gls"][0] + rng.normal(0, 0.07)
-    gradient = rng.normal(0, 0.12)  # of either sign, from base to apex
-    shape += gradient * np.array([[-0.5], [0], [0.5]]) + rng.normal(0, 0.04, (3, 6))
-    before, after, delay = np.zeros((3, 6)), np.zeros((3, 6)), np.zeros((3, 6))
-    after += rng.uniform(-0.006, 0)
+    shape = _shape(rng)
     target = gls * shape / shape.mean()
+    before, delay = np.zeros((3, 6)), np.zeros((3, 6))
+    after = np.full((3, 6), rng.uniform(-0.006, 0))
     if pathology == "hypertrophic":  # septal fibres shorten less where the septum is thickest
-        target *= 1 - 0.35 * septal * np.array([[1], [0.8], [0.3]])
+        target *= 1 - 0.35 * SEPTAL * np.array([[1], [0.8], [0.3]])
         target *= gls / target.mean()
     if pathology == "dyssynchrony":  # left bundle branch block: the septum first, then pulled
         late = rng.uniform(0.06, 0.11)
-        delay += late * (1 - septal)
-        before += rng.uniform(0.02, 0.04) * (1 - 2 * septal)
-        target *= 1.25 - 0.5 * septal
+        delay += late * (1 - SEPTAL)
+        before += rng.uniform(0.02, 0.04) * (1 - 2 * SEPTAL)
+        target *= 1.25 - 0.5 * SEPTAL
         target *= gls / target.mean()
     if pathology == "infarct":
         territory = territory or str(rng.choice(list(TERRITORIES)))
-        scar = np.zeros((3, 6))
-        for level, reached in enumerate(TERRITORIES[territory]):
-            scar[level, list(reached)] = 1
-        beside = np.roll(scar, 1, axis=1) + np.roll(scar, -1, axis=1)
-        scar = np.maximum(scar, 0.35 * np.minimum(beside, 1))
+        scar = _scar(territory)
         target = (1 - scar) * target + scar * rng.uniform(-0.03, 0.02)
         after += scar * rng.uniform(-0.08, -0.04)
         after -= after.mean()  # the rest gives way: the cavity's volume stays about the same
@@ -157,6 +125,68 @@ def random_heart(
     if territory:
         drawn["territory"] = territory
     return _fit(Heart(anatomy, cycle, motion, pathology, drawn))
+
+
+def _draws(
+    population: dict[str, tuple[float, float, float, float]], rng: np.random.Generator
+) -> Callable[..., float]:
+    """A function: a quantity of the population by its name, from a standard normal number."""
+
+    def draw(name: str, normal: float | None = None) -> float:
+        mean, sd, low, high = population[name]
+        return float(np.clip(mean + sd * (rng.normal() if normal is None else normal), low, high))
+
+    return draw
+
+
+def _anatomy(
+    draw: Callable[..., float], rng: np.random.Generator, size: float, wall: float
+) -> Anatomy:
+    diameter = draw("diameter", size)
+    septum, lateral = (
+        draw(name, 0.3 * size + 0.6 * wall + 0.74 * rng.normal()) for name in ("septum", "lateral")
+    )
+    length = draw("slenderness") * (diameter + septum + lateral)
+    thickness = (lateral + (septum - lateral) * SEPTAL) * rng.normal(1, 0.04, (3, 6))
+    return Anatomy(diameter, length, thickness)
+
+
+def _cycle(
+    draw: Callable[..., float], rng: np.random.Generator, irregular: bool
+) -> tuple[Cycle, float]:
+    """The phases of the beat, and the heart rate [1/min]."""
+    rate = draw("heart_rate")
+    quick = (HEALTHY["heart_rate"][0] - rate) / HEALTHY["heart_rate"][1]
+    ivct, ivrt = draw("ivct"), draw("ivrt")
+    lvet = draw("lvet", 0.5 * quick + 0.87 * rng.normal())
+    shortest = ivct + lvet + ivrt + 0.16
+    rr = (max(60 / rate, shortest),)
+    kick_share = float(rng.uniform(0.25, 0.35))
+    if irregular:  # and no atrium that contracts
+        rr = tuple(np.maximum(60 / rate * rng.normal(1, 0.2, 12), shortest).tolist())
+        kick_share = 0.0
+    ivc_share = float(rng.uniform(0, 0.05))
+    return Cycle(rr, ivct, lvet, ivrt, kick_share=kick_share, ivc_share=ivc_share), rate
+
+
+def _shape(rng: np.random.Generator) -> np.ndarray:
+    """How much each segment (level, wall) shortens, about 1."""
+    shape = np.ones((3, 6))
+    for view, walls in VIEWS.items():
+        for name in walls:
+            shape[:, WALLS.index(name)] *= VIEW_GLS[view] / HEALTHY["gls"][0] + rng.normal(0, 0.07)
+    gradient = rng.normal(0, 0.12)  # of either sign, from base to apex
+    shape += gradient * np.array([[-0.5], [0], [0.5]]) + rng.normal(0, 0.04, (3, 6))
+    return shape
+
+
+def _scar(territory: str) -> np.ndarray:
+    """Share of the segments (level, wall) that no longer contracts."""
+    scar = np.zeros((3, 6))
+    for level, reached in enumerate(TERRITORIES[territory]):
+        scar[level, list(reached)] = 1
+    beside = np.roll(scar, 1, axis=1) + np.roll(scar, -1, axis=1)
+    return np.maximum(scar, 0.35 * np.minimum(beside, 1))
 
 
 def _fit(heart: Heart) -> Heart:
