@@ -8,7 +8,7 @@ beside them. All 24 in one file, so that they are read side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import permutations
+from itertools import permutations, product
 
 import pandas as pd
 
@@ -173,6 +173,9 @@ def c11(e: Evidence) -> Findings:
         - REDUCED * visible,
         "that change, less the one by windows both ways": gain - (windows - base),
         "that change, less the one by continuous visibility": gain - (visible - windows),
+        f"folded films: {REDUCED:g} times before windows both ways, less after": REDUCED * base
+        - windows,
+        f"{REDUCED:g} times before continuous visibility, less after": REDUCED * windows - visible,
     }
     return [Quantity(what, estimate(of), unit=FOLDED) for what, of in changes.items()]
 
@@ -255,18 +258,20 @@ def c18(e: Evidence) -> Findings:
 
 @_rule
 def c19(e: Evidence) -> Findings:
-    ours, theirs = (
-        e.pairs(DESIGNS["HUNT-A agreement"], tracker, regional=True)
-        for tracker in (TASNET, REFERENCE)
-    )
+    agreement, reference = DESIGNS["HUNT-A agreement"], DESIGNS["HUNT-A reference"]
+    theirs = e.pairs(agreement, REFERENCE, regional=True)
+    sides = {
+        "of TAS-Net from the reference": e.pairs(reference, TASNET, regional=True),
+        "between observers by TAS-Net": e.pairs(agreement, TASNET, regional=True),
+    }
     found = []
-    for segment in SEGMENTS:
+    for (what, ours), segment in product(sides.items(), SEGMENTS):
         both = (absolute(p[p.segment == segment]) for p in (ours, theirs))
-        what = f"{segment}: |strain difference| between observers, by TAS-Net over by reference"
+        what = f"{segment}: |strain difference| {what}, over that between observers by reference"
         found.append(Quantity(what, ratio(*both), SAME_ORDER, "ratio"))
-    apical = levels(ours.segment) == "apical"
-    beside, apex = absolute(ours[~apical]), absolute(ours[apical])
-    what = "|strain difference| between observers by TAS-Net: basal and mid less apical segments"
+    apical = levels(theirs.segment) == "apical"
+    beside, apex = absolute(theirs[~apical]), absolute(theirs[apical])
+    what = "|strain difference| between observers by reference: basal and mid less apical segments"
     return [*found, Quantity(what, estimate((beside - apex).dropna()), unit=STRAIN)]
 
 

@@ -75,14 +75,16 @@ def _number(e: Evidence, number: pd.Series) -> dict[str, Any]:
     found = _found(ours, e, number)
     if isinstance(found, str):
         return {"verdict": verdicts.NOT_TESTABLE, "why": found, "ours": None}
-    if number.metric == "bias":
-        sides = (number.value, 0.0) if number["where"] in EXCHANGEABLE else (0.0, 0.0)
-    else:
+    value, sides = number.value, (0.0, 0.0)
+    if number.metric == "bias" and number["where"] in EXCHANGEABLE:
+        value = float(np.copysign(value, found.value))
+        sides = value, 0.0
+    elif number.metric != "bias":
         known = paper.numbers().set_index(["table", "row", "where", "metric"], drop=False)
         beside = known.loc[baseline(number)]
         base = _found(ours, e, beside)
-        sides = (number.value, 0.0) if isinstance(base, str) else (beside.value, base.value)
-    verdict = verdicts.of_number(number.value, found, *sides)
+        sides = (value, 0.0) if isinstance(base, str) else (beside.value, base.value)
+    verdict = verdicts.of_number(value, found, *sides)
     return {"verdict": verdict, "why": None, "ours": _told(found)}
 
 

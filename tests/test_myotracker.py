@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from tas_lib.errors import InputError
 from tas_lib.trackers.losses import matching_error
-from tas_lib.trackers.myotracker import PAPER, SMALL, MyoTracker, Sizes
+from tas_lib.trackers.myotracker import PAPER, MyoTracker, Sizes
 from tas_lib.trackers.tracker import Sample
 
 SIZES = Sizes(side=64, depth=2), Sizes(side=64, depth=2, iterations=2)
@@ -48,7 +48,6 @@ def test_names_and_shapes_are_the_published_ones():
     for name, value in state.items():
         blocks[next(part for part in blocks if part in name)] += value.numel()
     assert list(blocks.values()) == [101_984, 100_864, 100_864, 12_608, 130]
-    assert SMALL == Sizes()
 
 
 def test_refinement_tells_two_numbers_more_and_hears_of_features():

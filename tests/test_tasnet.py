@@ -11,7 +11,12 @@ from test_cotracker import TINY, calm, film
 from tas_lib.errors import InputError
 from tas_lib.trackers import losses, registry
 from tas_lib.trackers.cotracker import PAPER
-from tas_lib.trackers.losses import matching_error, path_error, visibility_error
+from tas_lib.trackers.losses import (
+    matching_error,
+    path_error,
+    published_losses,
+    visibility_error,
+)
 from tas_lib.trackers.tasnet import OFF, PRESETS, SWITCHES, TASNet
 from tas_lib.trackers.tracker import Sample, mesh_grid
 
@@ -193,6 +198,16 @@ def test_the_loss_is_that_of_the_windows():
     torch.manual_seed(0)
     matching = matching_error(net.cotracker.encode(s.video[:, None]), s.tracks / 4, 4)
     torch.testing.assert_close(loss, torch.stack(errors).mean() + matching)
+
+
+def test_without_its_changes_it_learns_as_cotracker_does():
+    net, s = network(**OFF), sample(12, 0)
+    net.cotracker.vis_predictor[0].weight.data.mul_(30)  # sure, and often wrong
+    ((_, windows),) = net._runs(net.cotracker.encode(s.video[:, None]), s.tracks[0], 0, s.grid)
+    path, seen = published_losses(windows, s.tracks, s.correlation > 0.5, torch.ones(12, 6))
+    torch.manual_seed(0)
+    expected = (path + 10 * seen) * 6 / len(windows) + net.matching(s)
+    torch.testing.assert_close(seeded_loss(net, s), expected)
 
 
 def test_matching_knows_a_node_by_its_feature(monkeypatch):

@@ -1,7 +1,7 @@
 """MyoTracker: all points in all frames at once, compared with where they were, in a small network.
 
 Chernyshov et al. (arXiv:2503.10431) in one pass, and with the refinement that section IV-C of the
-paper brings back (`PAPER`). As no such variant is published that runs, its form is ours: each
+paper brings back (both presets). As no such variant is published that runs, its form is ours: each
 iteration looks up the maps around the path found so far, tells the network in two more numbers how
 far that is from the start, and, as in CoTracker, also updates the features.
 
@@ -60,7 +60,7 @@ class Sizes:
             raise InputError("sizes", "features", problem, "give a multiple")
 
 
-SMALL = Sizes()  # in one pass, as published
+SMALL = Sizes(iterations=4)  # as many as our other networks make
 PAPER = Sizes(iterations=6)
 PRESETS = {"paper": PAPER, "small": SMALL}
 
@@ -72,7 +72,7 @@ class MyoTracker(Network):
     progress = False  # shown while it tracks
     rate = 3e-3  # of learning
 
-    def __init__(self, sizes: Sizes = SMALL):
+    def __init__(self, sizes: Sizes = Sizes()):
         super().__init__()
         self.sizes = sizes
         width, self.refines = sizes.features, sizes.iterations > 1

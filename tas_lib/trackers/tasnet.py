@@ -27,7 +27,7 @@ PRESETS = {"paper": PAPER, "small": SMALL}
 SWITCHES = "bidirectional", "continuous_visibility", "mesh_embedding"
 OFF = dict.fromkeys(SWITCHES, False)  # CoTracker itself
 VISIBLE = 0.5  # least correlation of a point that counts as seen, where that is yes or no: ours
-VISIBILITY_WEIGHT = 10.0  # of its error, beside pixels; CoTracker's
+VISIBILITY_WEIGHT = 10.0  # of its error, beside pixels: CoTracker's; of the squared error ours
 
 
 class TASNet(Network):
@@ -142,7 +142,8 @@ class TASNet(Network):
     def _visibility_error(self, logits: Tensor, correlation: Tensor) -> Tensor:
         if self.continuous_visibility:
             return F.mse_loss(logits.sigmoid(), correlation.clamp(0, 1))
-        return visibility_error(logits, correlation > VISIBLE)
+        score = logits.sigmoid()  # a probability in place of a logit: as published, and so weighted
+        return visibility_error(score, correlation > VISIBLE)
 
 
 def _perceptron(*widths: int) -> nn.Sequential:

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from tas_lib.errors import InputError
 from tas_lib.recording import MESH_DIMS, spacing, validate
 
-MARGIN = 15e-3  # of the canvas around the mesh at its frame [m]: how far a point may go and be seen
+# Of the canvas around the mesh at its frame [m]; ours. From end-systole the base of some hearts
+# goes beyond it, yet our networks, which learnt from close pictures, err more with more room.
+MARGIN = 15e-3
 STRIDE = 16  # sides of the canvas are multiples of it [px]
 
 
