@@ -42,7 +42,9 @@ def readings(
 ) -> pd.DataFrame:
     """Strain of a cohort's recordings from every observer's drawing by every tracker: a row each.
 
-    trackers: title -> what `registry.get` takes; PERFECT and TRUTH come on top. workers,
+    trackers: title -> what `registry.get` takes; PERFECT and TRUTH come on top. Observers draw at
+    end-systole; a tracker that starts in the first frame is given the drawing as the true motion
+    carries it there, in its favour. workers,
     journal: see `journal.gather`. Columns: file, patient, pathology, view, visit, observer (from
     1), tracker, gls (peak), segments (six, at the end-systole that the observer sees), fractions;
     accepted (six bool, `observers.accepted` of the drawing). Raises InputError, also where weights

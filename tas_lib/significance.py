@@ -1,9 +1,9 @@
 """Is one tracker better than another, or as good as? Tests of paired errors.
 
-The paper's: Student's t, one-tailed, on all recordings (Table IV), which takes those of one patient
-for independent and leaves the number of comparisons out. Beside it ours: patients' mean
-differences change sign at random (Good 2005, DOI 10.1007/b138696), and Holm's correction (1979,
-JSTOR 4615733). A test that finds no difference shows no equality; `equivalent` tests for that.
+The paper's: Student's t, one-tailed (Table IV), by our reading on all recordings, which takes those
+of one patient for independent and leaves the number of comparisons out. Beside it ours: patients'
+mean differences change sign at random (Good 2005, DOI 10.1007/b138696), and Holm's correction
+(1979, JSTOR 4615733). A test that finds no difference shows no equality; for that is `equivalent`.
 """
 
 from __future__ import annotations

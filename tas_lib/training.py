@@ -6,11 +6,11 @@ A step sees one example, or a batch that goes through the network at once. The p
 AdamW's, with the cycle, its rate, batches of one and 200,000 of them from published weights
 (section IV-C). Ours start from nothing: Muon (Jordan et al. 2024, as PyTorch has it) moves
 matrices, AdamW the rest, each small network at the best of two or three rates. Warm-up, weight
-decay and clipping are CoTracker's, and the weights that are kept have the least trajectory error,
-where the paper's have the least loss. What a step does depends on seed and step alone: on the CPU,
-with as many threads, a run that was killed goes on from its last checkpoint to the same bits. A
-folder holds `last.safetensors` (weights, moments and step), `best.safetensors` (the weights with
-the least validation error) and `log.csv`.
+decay and, but for the profile `laptop`, clipping are CoTracker's. The weights that are kept have
+the least trajectory error, where the paper's have the least loss. What a step does depends on seed
+and step alone: on the CPU, with as many threads, a run that was killed goes on from its last
+checkpoint to the same bits. A folder holds `last.safetensors` (weights, moments and step),
+`best.safetensors` (the weights with the least validation error) and `log.csv`.
 """
 
 from __future__ import annotations

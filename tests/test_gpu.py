@@ -41,11 +41,12 @@ def test_networks_track_alike(data, name):
     assert (found[0] - found[1]).abs().max() < 0.05  # pixels
 
 
+@pytest.mark.parametrize("clips", [1, 2])  # one a step learns in mixed precision
 @pytest.mark.parametrize("name", registry.NETWORKS)
-def test_batches_train_and_a_finished_run_is_known(data, tmp_path, name):
+def test_networks_train_and_a_finished_run_is_known(data, tmp_path, name, clips):
     torch.manual_seed(0)
     network = registry.network(name).cuda()
-    budget = Budget(4, Clip(6, 9), None, True, batch=2, validate_every=2, validation=1)
+    budget = Budget(4, Clip(6, 9), None, True, batch=clips, validate_every=2, validation=1)
     best = train(network, data, data[1:], tmp_path, budget, progress=False)
     assert np.isfinite(best)
     assert training.finished(network, tmp_path, budget, 0, {}) == best

@@ -1,9 +1,12 @@
 """Training examples: what is cut out, and that tracks still ride on the picture after variation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
 
 from tas_lib import recording, samples
 from tas_lib.errors import InputError
@@ -54,6 +57,22 @@ def test_examples_start_anywhere_or_at_the_first_frame(seq):
     rng = np.random.default_rng(0)
     assert len({draw(seq, Clip(6, 5), rng).frame for _ in range(40)}) > 3
     assert {draw(seq, Clip(6, 5), rng, any_start=False).frame for _ in range(20)} == {0}
+
+
+def test_every_point_keeps_its_correlation_and_its_place_on_the_mesh(seq, monkeypatch):
+    monkeypatch.setattr(samples, "_moved", lambda video, tracks, rng: (video, tracks, False))
+    known = np.arange(12)[:, None] + np.arange(27) / 100  # of each frame and point another
+    coded = replace(seq, correlation=known.astype(np.float32))
+    rng, seen = np.random.default_rng(0), set()
+    for _ in range(20):
+        found = draw(coded, Clip(6, 9), rng)
+        least, where = cKDTree(seq.tracks.reshape(-1, 2)).query(found.tracks)
+        assert (least < 1e-3).all()
+        frame, point = np.divmod(where, 27)
+        np.testing.assert_allclose(found.correlation, known[frame, point], rtol=1e-5)
+        torch.testing.assert_close(found.grid, seq.grid[point[0]])
+        seen.add(bool(frame[0, 0] > frame[-1, 0]))
+    assert seen == {False, True}  # forwards and backwards
 
 
 def test_tracks_ride_on_the_varied_picture(seq, monkeypatch):

@@ -10,6 +10,7 @@ beat, the drift that is left is taken back.
 The displacement d_n of node n minimises
 
     sum_n (d_n - m_n)' P_n (d_n - m_n)  +  sum |d''|^2 / bending^2  +  sum |d - affine|^2 / rest^2
+        +  STILL sum |d|^2
 
 with matches m and their precisions P, from correlation, curvature of the peak and the way back.
 Clinical products are closed: this has the parts commonly ascribed to them, built as we think best,

@@ -147,6 +147,6 @@ class TASNet(Network):
 
 
 def _perceptron(*widths: int) -> nn.Sequential:
-    """Linear layers with GELU between them."""
+    """Linear layers with GELU between them, which is our choice."""
     layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.GELU())]
     return nn.Sequential(*layers[:-1])

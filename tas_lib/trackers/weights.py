@@ -136,8 +136,9 @@ def import_official(path: str | Path) -> tasnet.TASNet:
     """A published checkpoint of CoTracker 1 as a network: TAS-Net with its three switches off.
 
     Three were published, with equal tensors; stride and window are read off the file's name
-    (cotracker_stride_4_wind_8.pth), and are 4 and 8 where it says nothing. No code in the file is
-    run. Raises InputError: what is no such checkpoint, other versions of CoTracker among them.
+    (cotracker_stride_4_wind_8.pth), and are 4 and 8 where it says nothing. It iterates as often as
+    in its training, four times a window; its authors judge it with six. No code in the file is run.
+    Raises InputError: what is no such checkpoint, other versions of CoTracker among them.
     """
     path = Path(path)
     try:
