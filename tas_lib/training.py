@@ -15,7 +15,6 @@ checkpoint to the same bits. A folder holds `last.safetensors` (weights, moments
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as Many
@@ -112,53 +111,77 @@ def train(
     device = next(network.parameters()).device
     optimisers = _optimisers(network, budget)
     run = _identity(network, budget, seed, about or {})
-    step, best, spent = checkpoints.resume(folder, network, optimisers, run)
-    losses, started, kept = list[float](), time.perf_counter() - spent, time.perf_counter()
-    log = folder / "log.csv" if first else Path(os.devnull)
-    with tqdm(total=budget.steps, initial=step, disable=not (progress and first)) as bar:
-        if not step:
-            checkpoints.add_row(log, checkpoints.COLUMNS)
-        examples = DataLoader(
-            _Examples(training, budget, seed, network.start == "es"),
-            batch_size=None,
-            sampler=range(step, budget.steps),
-            num_workers=0 if current_process().daemon else DRAWING[device.type],
-        )
-        for chance, sample in examples:
+    notes = _Notes(folder, network, optimisers, run)
+    examples = DataLoader(
+        _Examples(training, budget, seed, network.start == "es"),
+        batch_size=None,
+        sampler=range(notes.step, budget.steps),
+        num_workers=0 if current_process().daemon else DRAWING[device.type],
+    )
+    shown = tqdm(total=budget.steps, initial=notes.step, disable=not (progress and first))
+    with shown as bar:
+        for step, (chance, sample) in enumerate(examples, notes.step + 1):
             torch.manual_seed(chance)
-            now = rate(step, budget)
+            now = rate(step - 1, budget)
             for group in (group for optimiser in optimisers for group in optimiser.param_groups):
                 group["lr"] = now
-            of = network.matching if step < budget.matching else network.loss
+            of = network.matching if step <= budget.matching else network.loss
             loss = _step(network, of, optimisers, sample, budget, device)
-            losses.append(loss)
-            step, error, late = step + 1, None, False
-            if first and (step % budget.validate_every == 0 or step == budget.steps):
-                error = validate(network, validation)
-            if not (np.isfinite(loss) and (error is None or np.isfinite(error))):
-                problem = f"is {loss} at step {step}, the validation error {error}"
-                remedy = "lower the learning rate, or look for bad values in the data"
-                raise InputError(folder, "loss", problem, remedy)
-            if error is not None:
-                if error < best:
-                    best = error
-                    card = run | facts(device.type) | {"step": step, "validation_mte_mm": error}
-                    card["minutes"] = (time.perf_counter() - started) / 60
-                    weights.save(network, folder / "best.safetensors", card)
-            if step % LOG_EVERY == 0 or error is not None:
-                spent = time.perf_counter() - started
-                loss, shown = float(np.mean(losses)), "" if error is None else f"{error:.4f}"
-                row = [step, f"{loss:.5f}", f"{now:.3e}", shown, f"{spent:.0f}"]
-                checkpoints.add_row(log, row)
-                bar.set_postfix(loss=f"{loss:.3f}", best=f"{best:.2f} mm")
-                losses.clear()
-                late = first and time.perf_counter() - kept > CHECKPOINT_EVERY
-            if error is not None or late:
-                state = {"step": step, "best": best, "seconds": spent, "run": run}
-                checkpoints.save(folder, network, optimisers, state)
-                kept = time.perf_counter()
+            judged = first and (step % budget.validate_every == 0 or step == budget.steps)
+            notes.add(step, loss, now, validate(network, validation) if judged else None)
+            bar.set_postfix(loss=f"{loss:.3f}", best=f"{notes.best:.2f} mm", refresh=False)
             bar.update()
-    return best
+    return notes.best
+
+
+class _Notes:
+    """What a run writes into its folder: log, checkpoints, and the weights that err least.
+
+    Helpers of `torchrun` write nothing.
+    """
+
+    def __init__(
+        self, folder: Path, network: Network, optimisers: list[Optimizer], run: dict[str, Any]
+    ):
+        self.folder, self.run = folder, run
+        self.network, self.optimisers = network, optimisers
+        self.step, self.best, spent = checkpoints.resume(folder, network, optimisers, run)
+        self.started, self.kept = time.perf_counter() - spent, time.perf_counter()
+        self.losses = list[float]()
+        self.writes = ranks.rank() == 0
+        if self.writes and not self.step:
+            checkpoints.add_row(folder / "log.csv", checkpoints.COLUMNS)
+
+    def add(self, step: int, loss: float, rate: float, error: float | None) -> None:
+        """A step's loss and rate, and its validation error [mm] if it was judged."""
+        if not (np.isfinite(loss) and (error is None or np.isfinite(error))):
+            problem = f"is {loss} at step {step}, the validation error {error}"
+            remedy = "lower the learning rate, or look for bad values in the data"
+            raise InputError(self.folder, "loss", problem, remedy)
+        self.step = step
+        self.losses.append(loss)
+        if not self.writes:
+            return
+        if error is not None and error < self.best:
+            self.best = error
+            device = next(self.network.parameters()).device.type
+            card = self.run | facts(device) | {"step": step, "validation_mte_mm": error}
+            card["minutes"] = self._seconds() / 60
+            weights.save(self.network, self.folder / "best.safetensors", card)
+        if step % LOG_EVERY and error is None:
+            return
+        judged = "" if error is None else f"{error:.4f}"
+        mean, seconds = np.mean(self.losses), self._seconds()
+        row = [step, f"{mean:.5f}", f"{rate:.3e}", judged, f"{seconds:.0f}"]
+        checkpoints.add_row(self.folder / "log.csv", row)
+        self.losses.clear()
+        if error is not None or time.perf_counter() - self.kept > CHECKPOINT_EVERY:
+            state = {"step": step, "best": self.best, "seconds": seconds, "run": self.run}
+            checkpoints.save(self.folder, self.network, self.optimisers, state)
+            self.kept = time.perf_counter()
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self.started
 
 
 def _identity(network: Network, budget: Budget, seed: int, about: dict[str, Any]) -> dict[str, Any]:
