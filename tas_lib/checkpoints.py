@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tas_lib import ranks
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, unwritable
 from tas_lib.recording import replacing
 from tas_lib.trackers.tracker import Network
 from tas_lib.trackers.weights import BROKEN, write
@@ -100,8 +100,7 @@ def add_row(path: Path, row: Sequence[object]) -> None:
         with path.open("a", newline="") as file:
             csv.writer(file).writerow(row)
     except OSError as error:
-        problem, remedy = f"cannot be written ({error.strerror})", "free some room"
-        raise InputError(path, "file", problem, f"{remedy} or choose another folder") from error
+        raise unwritable(path, error) from error
 
 
 def _rows(path: Path, last: int) -> list[list[str]]:

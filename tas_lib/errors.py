@@ -1,5 +1,6 @@
 """One error for all that a user can put right: it names where, field, problem and remedy."""
 
+import errno
 import math
 
 MOST = 2**28  # numbers in a clip: what holds more is not read, lest it fill the memory
@@ -14,6 +15,16 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[type, tuple[str, ...]]:
         return InputError, (self.where, self.field, self.problem, self.remedy)
+
+
+def unwritable(path: object, error: OSError) -> InputError:
+    """The InputError of a file that could not be written."""
+    remedy = "free some room or choose another folder"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        remedy = "choose another folder"
+    if error.errno == errno.EISDIR:
+        remedy = "name a file in it"
+    return InputError(path, "file", f"cannot be written ({error.strerror or error})", remedy)
 
 
 def check_size(where: object, shape: tuple[int, ...]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, unwritable
 from tas_lib.farm import each
 from tas_lib.locks import hold
 from tas_lib.provenance import code, facts
@@ -37,11 +37,12 @@ class Journal:
         if path is None:
             return
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
             hold(path)
             lines = path.read_bytes().splitlines()
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unwritable(path, error) from error
         for line in lines:
             try:
                 made_by, key, rows = json.loads(line)
@@ -59,12 +60,7 @@ class Journal:
             with self._path.open("a") as file:
                 file.write(f"\n{line}\n")  # after what a kill may have left of the line before
         except OSError as error:
-            raise _unusable(self._path, error) from error
-
-
-def _unusable(path: Path, error: OSError) -> InputError:
-    problem = f"cannot be written ({error.strerror})"
-    return InputError(path, "file", problem, "free some room or choose another folder")
+            raise unwritable(self._path, error) from error
 
 
 @contextmanager

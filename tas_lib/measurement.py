@@ -136,11 +136,8 @@ def measure(
     InputError.
     """
     beat, mesh, frame, walls = start
-    first, meshes = next(iter(trackers.values())), {frame: mesh}
-    found = corrections.follow(beat, first, meshes)
-    if corrected is not None:
-        meshes |= corrections.keyframes(corrected, beat, found.tracks.values, frame)
-        found = corrections.follow(beat, first, meshes)
+    first = next(iter(trackers.values()))
+    found, meshes = _followed(start, first, corrected)
     known = beat.assign(mesh=(MESH_DIMS, found.tracks.values))
     others, notes = _readings(known, frame, drawings, seed)
     ways = [meshes] + [
@@ -232,18 +229,36 @@ def _notes(film: xr.Dataset, quality: pd.DataFrame, last: float) -> list[str]:
     return notes
 
 
-def thickness_note(recording: xr.Dataset, clicked: Clicks, tracker: Tracker) -> str:
+def _followed(
+    start: Start, tracker: Tracker, corrected: Corrections | None
+) -> tuple[xr.Dataset, dict[int, np.ndarray]]:
+    """A start's walls, followed and corrected, and the meshes that were known, by frame."""
+    meshes = {start.frame: start.mesh}
+    found = corrections.follow(start.beat, tracker, meshes)
+    if corrected is None:
+        return found, meshes
+    tracks = found.tracks.values
+    meshes |= corrections.keyframes(corrected, start.beat, tracks, start.frame)
+    return corrections.follow(start.beat, tracker, meshes), meshes
+
+
+def thickness_note(
+    recording: xr.Dataset,
+    clicked: Clicks,
+    tracker: Tracker,
+    corrected: Corrections | None = None,
+) -> str:
     """What GLS would be if the assumed thickness of a clicked wall were less or more."""
     words = []
     for thickness in (clicked.thickness_mm - THICKER, clicked.thickness_mm + THICKER):
         other = replace(clicked, thickness_mm=thickness)
         try:
-            beat, mesh, frame, _ = starts.start(recording, other, tracker.start)
+            start = starts.start(recording, other, tracker.start)
         except InputError as error:
             words.append(f"unknown at {thickness:g} mm ({error.problem})")
             continue
-        curves = _curves(corrections.follow(beat, tracker, {frame: mesh}), beat)
-        gls = curves[int(beat.attrs["es_frame"]), 0]
+        found, _ = _followed(start, tracker, corrected)
+        gls = _curves(found, start.beat)[int(start.beat.attrs["es_frame"]), 0]
         words.append(f"{number(gls)} % at {thickness:g} mm")
     return (
         f"The wall's thickness, {clicked.thickness_mm:g} mm, is assumed: end-systolic GLS would be "

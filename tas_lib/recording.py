@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from tas_lib import hdf5
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, unwritable
 
 MESH_DIMS = ("time", "longitudinal", "radial", "axis")
 DIMS = {
@@ -282,11 +282,12 @@ def thin(ds: xr.Dataset, step: int) -> xr.Dataset:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place on success, else goes away.
 
-    Raises InputError when the file cannot be written (no room, no such folder, no permission).
+    Its folder is made if new. Raises InputError when the file cannot be written.
     """
     path = Path(path)
     temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -294,9 +295,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         os.replace(temporary, path)
     except OSError as error:
-        problem = f"cannot be written ({error.strerror or error})"
-        remedy = "free some room or choose another folder"
-        raise InputError(path, "file", problem, remedy) from error
+        raise unwritable(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -73,8 +73,10 @@ def curves(views: Sequence[Measurement]) -> pd.DataFrame:
 def write(folder: Path, views: Sequence[Measurement], made: dict[str, Any]) -> list[Path]:
     """Write the report's files into a folder; each is whole or absent, the page comes last.
 
-    made: what made it, by name. Raises InputError.
+    What only a report that lies there has goes away. made: what made it, by name. Raises
+    InputError.
     """
+    before = _stems_in(folder)
     results, films = table(views), dict(zip(stems(views), views, strict=True))
     texts = {
         "segments.csv": _csv(results),
@@ -88,6 +90,9 @@ def write(folder: Path, views: Sequence[Measurement], made: dict[str, Any]) -> l
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
             temporary.write_text(text, "utf-8")
+    for name in before - films.keys():
+        for suffix in ("nc", "mp4"):
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
     return [folder / name for name in (*(f"{n}.{s}" for n in films for s in ("nc", "mp4")), *texts)]
 
 
@@ -99,7 +104,20 @@ def _csv(results: pd.DataFrame) -> str:
 
 def stems(views: Sequence[Measurement]) -> list[str]:
     """Of each view's files."""
-    return [v.view if v.view in VIEWS else f"view{k}" for k, v in enumerate(views, start=1)]
+    return [_stem(v.view, k) for k, v in enumerate(views, start=1)]
+
+
+def _stem(view: str | None, k: int) -> str:
+    return view if view in VIEWS else f"view{k}"
+
+
+def _stems_in(folder: Path) -> set[str]:
+    """Those of the report that lies in a folder, if there is one."""
+    try:
+        views = json.loads((folder / "report.json").read_text("utf-8"))["views"]
+        return {_stem(view["view"], k) for k, view in enumerate(views, start=1)}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
 
 
 def _numbers(

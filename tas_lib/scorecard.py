@@ -13,8 +13,10 @@ from tas_lib import paper, verdicts
 from tas_lib.bland_altman import Estimate
 from tas_lib.claims import RULES
 from tas_lib.errors import InputError
-from tas_lib.evidence import Evidence, NotRun
+from tas_lib.evidence import MADE_BY, Evidence, NotRun
 from tas_lib.numbers import EXCHANGEABLE, baseline, ours
+
+NOT_RUN = "not run yet"
 
 
 def scorecard(folder: str | Path) -> dict[str, Any]:
@@ -24,9 +26,12 @@ def scorecard(folder: str | Path) -> dict[str, Any]:
     value, low, high, limit, unit). numbers: `paper.numbers` with verdict, why, and ours (value,
     low, high). counts: of either, how often each verdict was given. archives: commands, commits,
     dates and seeds of the runs. None stands for what is not known. What needs a run that the
-    archive lacks is not testable here, and names its command. Raises InputError where a claim or a
-    number has no verdict.
+    archive lacks is not testable here, and names its command. Raises InputError where the folder
+    holds no archived run, or a claim or a number has no verdict.
     """
+    if not any((Path(folder) / f"{name}.json").is_file() for name in MADE_BY):
+        remedy = "give notebooks/archive, or a folder with runs named as there"
+        raise InputError(folder, "folder", "holds no archived run", remedy)
     evidence, missing = Evidence(folder), {}
 
     def judged(name: str, judge: Callable, one: pd.Series) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def _found(measure: Callable, *of: Any) -> Any:
     try:
         return measure(*of)
     except NotRun as error:
-        return f"not run yet; {error.remedy}"
+        return f"{NOT_RUN}; {error.remedy}"
 
 
 def _told(found: Estimate) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from tas_lib import clicks, contours, drawings
-from tas_lib.clicks import Clicks
+from tas_lib.clicks import LENGTH_MM, Clicks
 from tas_lib.contours import Contours
 from tas_lib.drawings import cut_to_beat, for_clip, frame_index
 from tas_lib.errors import InputError
@@ -64,6 +64,7 @@ def start(
     frame = wanted if wanted in known else min(known)
     mesh = drawn_mesh(known[frame], beat, where=f"{walls.source}: frame {known[frame].frame}")
     _check(beat, mesh, walls.source)
+    _check_size(mesh, walls.source)
     how = walls.method if isinstance(drawn, Clicks) else "drawn"
     how = f"{how} by {walls.author}, {walls.date} ({Path(walls.source).name})"
     return Start(_bare(beat), mesh, frame, how)
@@ -88,6 +89,16 @@ def _bare(recording: xr.Dataset) -> xr.Dataset:
 
 def _within(frame: int, walls: Contours) -> bool:
     return walls.ed_frame <= frame <= walls.last_frame
+
+
+def _check_size(mesh: np.ndarray, where: str) -> None:
+    """Raise an InputError unless the cavity is as long as a ventricle's."""
+    inner = mesh[:, 0]
+    length = 1e3 * np.linalg.norm(inner - inner[[0, -1]].mean(axis=0), axis=-1).max()
+    low, high = LENGTH_MM
+    if not low <= length <= high:
+        problem = f"give a cavity of {length:.0f} mm, {low} to {high} mm are plausible"
+        raise InputError(where, "walls", problem, "check them, and the clip's scale")
 
 
 def _check(beat: xr.Dataset, mesh: np.ndarray, where: str) -> None:

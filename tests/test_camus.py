@@ -160,7 +160,7 @@ def test_a_cfg_may_be_untidy(tmp_path):
         ({"ED": "one"}, "ED", "'one'"),
         ({"ES": "3.5"}, "ES", "whole number"),
         ({"FrameRate": None}, "FrameRate", "--frame-rate"),
-        ({"FrameRate": "0"}, "FrameRate", "positive"),
+        ({"FrameRate": "0"}, "FrameRate", "--frame-rate"),
     ],
 )
 def test_a_cfg_that_contradicts_itself_or_the_file(patient, film, tmp_path, changes, field, word):
@@ -174,6 +174,8 @@ def test_a_cfg_that_contradicts_itself_or_the_file(patient, film, tmp_path, chan
 
 def test_a_rate_may_be_given_where_none_is_stated(film, tmp_path, patient):
     path = write_camus(tmp_path, film[0], None, {"FrameRate": None})
+    np.testing.assert_allclose(readers.read(path, frame_rate=50).time, np.arange(COUNT) / 50)
+    write_cfg(path, {"FrameRate": "0"})
     np.testing.assert_allclose(readers.read(path, frame_rate=50).time, np.arange(COUNT) / 50)
     refuses(lambda: readers.read(patient, frame_rate=50), "Info_4CH.cfg", "frame_rate", "47.5")
 

@@ -110,7 +110,8 @@ def test_a_full_disk_is_said(tmp_path):
         journal.enter("a", [{"x": "x" * 200}])
 
 
-def test_a_folder_that_is_not_there_is_said_before_anything_is_made(tmp_path):
+def test_a_folder_that_cannot_be_is_said_before_anything_is_made(tmp_path):
+    (tmp_path / "no folder").touch()
     for out in (tmp_path / "no folder" / "x.json", tmp_path):
         made = []
         with pytest.raises(InputError, match="cannot be written|is a folder"):

@@ -224,6 +224,11 @@ def test_the_assumed_thickness_is_varied(shrinking, monkeypatch):
     words = note.replace("\N{MINUS SIGN}", "-").split()
     values = [float(word) for word in words if word.startswith("-")]
     np.testing.assert_allclose(values, -17, atol=1)  # all shrinks alike
+    longer = to_file(centreline(shrinking.mesh.values[0])[0] + [0, 6e-3], shrinking)
+    given = Corrections(clip, "me", "2026", (Correction(0, 0.0, *map(float, longer)),))
+    corrected = thickness_note(shrinking.drop_vars("mesh"), clicked, SPECKLE["speckle"], given)
+    words = corrected.replace("\N{MINUS SIGN}", "-").split()
+    assert max(float(word) for word in words if word.startswith("-")) < min(values) - 1
     start = starts.start
 
     def narrow(recording, drawn, at):

@@ -259,6 +259,10 @@ recording.save(ds, {str(tmp_path / "clip.nc")!r})
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_folder_is_named(clip, tmp_path):
-    with pytest.raises(InputError, match=r"nowhere/clip\.nc: file: .*choose another folder"):
-        recording.save(clip, tmp_path / "nowhere" / "clip.nc")
+def test_a_folder_is_made_or_what_stands_in_its_place_is_said(clip, tmp_path):
+    assert recording.save(clip, tmp_path / "new" / "folder" / "clip.nc").is_file()
+    (tmp_path / "taken").touch()
+    with pytest.raises(InputError, match=r"taken/clip\.nc: file: .*\); choose another folder"):
+        recording.save(clip, tmp_path / "taken" / "clip.nc")
+    with pytest.raises(InputError, match=r"new: file: .*Is a directory.*; name a file in it"):
+        recording.save(clip, tmp_path / "new")

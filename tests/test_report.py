@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -186,6 +187,11 @@ def test_a_clip_becomes_a_report(clip, tmp_path):
     again = tas(*words)
     assert again.exit_code == 2 and "exists already" in again.stderr
     assert tas(*words, "--force", "--quiet").output == ""
+    (out / "notes.txt").touch()
+    recording.save(recording.open(clip).assign_attrs(view="A2C"), clip)
+    assert tas(*words, "--force", "--quiet").exit_code == 0
+    names = {name.replace("A4C", "A2C") for name in names} | {"notes.txt"}
+    assert {path.name for path in out.iterdir()} == names
 
 
 def test_trackers_of_one_title_are_refused(clip, tmp_path):
@@ -226,9 +232,11 @@ def test_the_book_states_the_rules_that_hold():
 def test_what_is_wrong_is_named_before_anything_is_written(clip, tmp_path):
     out, other = tmp_path / "report", tmp_path / "text.json"
     other.write_text("{}")
+    twin, third = (Path(shutil.copy(clip, tmp_path / f"{name}.nc")) for name in ("b", "c"))
     for words, expected in (
-        ((clip, clip), "view: is A4C as that of another clip"),
-        ((clip, clip, clip, "--spacing-mm", 0.3, "--spacing-mm", 0.4), "2 times for 3 clips"),
+        ((clip, twin), "view: is A4C as that of another clip"),
+        ((clip, clip), "clips: hold one of them twice"),
+        ((clip, twin, third, "--spacing-mm", 0.3, "--spacing-mm", 0.4), "2 times for 3 clips"),
         ((clip, "--init", other), "format: is None"),
         ((clip, "--corrections", other), "format: is None"),
         ((clip, "--tracker", "none.safetensors"), "weights: are not there"),

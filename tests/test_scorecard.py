@@ -247,6 +247,12 @@ def test_what_was_not_run_is_not_testable_and_says_what_makes_it(worlds, tmp_pat
     assert judged["counts"]["claims"][REPRODUCED] == 18
 
 
+def test_a_folder_without_any_run_is_no_archive(tmp_path):
+    for folder in (tmp_path / "nope", tmp_path):
+        with pytest.raises(InputError, match="folder: holds no archived run; give notebooks/archi"):
+            scorecard(folder)
+
+
 def test_a_tracker_that_was_left_out_is_named(worlds, tmp_path):
     for path in worlds["good"].iterdir():
         (tmp_path / path.name).symlink_to(path)

@@ -142,6 +142,11 @@ def test_clicks_that_are_no_ventricle_are_refused(whole, wrong):
     refuses(lambda: clicks.walls(call, whole), "clicks", "points", *words)
 
 
+def test_drawn_walls_at_a_wrong_scale_are_refused(whole, contour):
+    far = whole.assign_coords(z=2 * whole.z, x=2 * whole.x).assign_attrs(pixel_mm=1.0)
+    refuses(lambda: starts.start(far, contours(contour, 15)), "contours", "walls", "clip's scale")
+
+
 def test_walls_beyond_the_sector_are_refused(whole):
     narrow = whole.assign_attrs(sector_half_angle=0.3, sector_r_min=0.0, sector_r_max=0.14)
     refuses(lambda: starts.start(narrow, THREE), "clicks", "mesh", "sector")

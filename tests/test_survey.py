@@ -93,10 +93,11 @@ def test_the_command_archives_a_survey_and_compares_the_clip(quick, clip, tmp_pa
 
 
 def test_a_bad_path_is_refused_before_the_work(quick, tmp_path):
-    result = CliRunner().invoke(cli.app, ["realism", "--out", str(tmp_path / "no" / "a.json")])
+    (taken := tmp_path / "taken").touch()
+    result = CliRunner().invoke(cli.app, ["realism", "--out", str(taken / "a.json")])
     assert result.exit_code == 2 and "cannot be written" in result.stderr and not quick
     result = CliRunner().invoke(
         cli.app, ["realism", "--cohort", "camus", "--out", str(tmp_path / "a.json")]
     )
     assert result.exit_code == 2 and "'camus' is unknown" in result.stderr
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [taken]

@@ -48,6 +48,8 @@ def test_a_video_needs_a_spacing_and_a_sound_file(sector_frames, tmp_path):
     refuses(lambda: readers.read(path), "a.mp4", "spacing_mm", "never guessed", "--spacing-mm")
     for bad in (0, -1, np.nan):
         refuses(lambda b=bad: readers.read(path, spacing_mm=b), "a.mp4", "spacing_mm", "positive")
+    for far in (0.05, 5):
+        refuses(lambda b=far: readers.read(path, spacing_mm=b), "a.mp4", "pixel spacing", "deep")
     bad_rate = {"spacing_mm": 1, "frame_rate": -1}
     refuses(lambda: readers.read(path, **bad_rate), "a.mp4", "frame_rate", "--frame-rate")
     one = tmp_path / "one.mp4"

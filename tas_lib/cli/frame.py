@@ -118,6 +118,8 @@ def tas(
 def path_of(clip: str) -> Path:
     """The file meant by a CLIP argument."""
     if clip != "default":
+        if not Path(clip).exists():  # said before anything is imported
+            raise InputError(clip, "file", "does not exist", "give the path of one clip")
         return Path(clip)
     from tas_lib.readers import default_clip
 

@@ -19,8 +19,8 @@ def scorecard(
 ) -> None:
     """Judge every claim and number of the paper.
 
-    By stated rules, from archived runs. Prints the verdict on each claim. What needs a run that is
-    missing is not testable, and says what makes it.
+    By stated rules, from archived runs. Prints the verdict on each claim, and of runs that are
+    missing, without which claims are not testable, what makes them.
 
     \b
     Example:
@@ -28,6 +28,7 @@ def scorecard(
     """
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
+    from tas_lib.scorecard import NOT_RUN
     from tas_lib.scorecard import scorecard as judge
 
     judged = judge(archive)
@@ -40,4 +41,7 @@ def scorecard(
         typer.echo(f"{name}  {claim['verdict']:<18}  {claim['claim']}")
     for what, counted in judged["counts"].items():
         typer.echo(f"{what}: " + ", ".join(f"{n} {verdict}" for verdict, n in counted.items()))
+    whys = {one["why"] or "" for one in (*judged["claims"].values(), *judged["numbers"])}
+    for why in sorted(why for why in whys if why.startswith(NOT_RUN)):
+        typer.echo(why)
     typer.echo(f"wrote {out}")

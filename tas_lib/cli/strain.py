@@ -85,6 +85,8 @@ def strain(
         raise InputError(out, "index.html", "exists already", remedy)
     paths = [path_of(clip) for clip in clips or ["default"]]
     trackers = trackers or ["tasnet"]
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InputError("strain", "clips", "hold one of them twice", "give a clip a view")
     scales = [*(spacing_mm or (None,))]
     if len(scales) not in (1, len(paths)):
         problem = f"is given {len(scales)} times for {len(paths)} clips"
@@ -118,7 +120,7 @@ def strain(
     ]
     for k, drawing in enumerate(drawn):
         if isinstance(drawing, Clicks):
-            views[k] = views[k].noting(thickness_note(films[k], drawing, first))
+            views[k] = views[k].noting(thickness_note(films[k], drawing, first, points[k]))
     given: dict[str, Any] = {"--init": walls, "--corrections": corrected, "--tracker": trackers}
     given |= {"--spacing-mm": spacing_mm, "--frame-rate": frame_rate and [frame_rate]}
     given |= {"--drawings": [drawings], "--seed": [seed], "--out": ["DIR"]}

@@ -51,6 +51,6 @@ def read(
     }
     for name, given in (("spacing_mm", spacing_mm), ("frame_rate", frame_rate)):
         if given is not None and not np.isclose(given, own[name] or np.nan, rtol=0.01):
-            problem = f"{given} contradicts the file's own {own[name]}"
+            problem = f"{given} contradicts the file's own {own[name] or np.nan:.4g}"
             raise InputError(path, name, problem, "leave it out, the file states its own")
     return ds

@@ -182,9 +182,10 @@ def _key_frames(info: dict[str, str], cfg: Path, shape: tuple[int, ...]) -> np.n
 
 def _rate(info: dict[str, str], cfg: Path, given: float | None) -> float:
     stated = number(info, "FrameRate")
-    rate = given if stated is None else stated
+    rate = stated if stated is not None and stated > 0 else given
     if rate is None:
         problem = "is not stated, and times are never guessed"
+        problem = problem if stated is None else f"is {stated}"
         raise InputError(cfg, "FrameRate", problem, "give --frame-rate in frames a second")
     if not (np.isfinite(rate) and rate > 0):
         raise InputError(cfg, "FrameRate", f"is {rate}", "give a positive number of Hz")

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 FLICKER = 0.25  # grey levels: a temporal standard deviation that still black pixels do not reach
 COLOURED = 32  # grey levels between the largest and smallest of red, green and blue
 FRAMES_USED = 60  # enough to see every part of the sector flicker
+DEPTH_MM = 30, 400  # plausible
 MIN_ANGLE = np.radians(10)  # between a side and the vertical
 LINES_TRIED = 5000  # through pairs of edge points
 
@@ -81,8 +82,9 @@ def find_sector(frames: np.ndarray, aspect: float = 1.0, where: object = "clip")
     angle = 0.9 * theta[-1, 0]
     wider = np.sqrt(max((middle / sides) ** 2 - np.cos(angle) ** 2, 0)) / np.sin(angle)
     if abs(sides / middle - 1) > 0.015 and 0.5 < wider < 2:
-        message = "%s: the sector is no part of a circle: pixels seem %.3f times as wide as high"
-        log.warning(message, where, aspect * wider)
+        message = "%s: the sector is no part of a circle: pixels seem %.3f times as wide as high, "
+        message += "where %.3f is stated: check the scale, and whether the clip was shrunk"
+        log.warning(message, where, aspect * wider, aspect)
 
     values = apex_row, apex_column, angles.mean(), max(r_min, 0), r_max, aspect
     sector = Sector(*map(float, values))
@@ -116,6 +118,11 @@ def to_recording(
     height, width = spacing_mm
     file_rows, file_columns = size or grey.shape[1:]
     sector = find_sector(grey, width / height, path)
+    depth = sector.r_max * height
+    if not DEPTH_MM[0] <= depth <= DEPTH_MM[1]:
+        problem = f"of {height:.3g} mm makes a sector {depth:.3g} mm deep"
+        remedy = "state a pixel's size with which it is {} to {} mm deep".format(*DEPTH_MM)
+        raise InputError(path, "pixel spacing", problem, remedy)
     mask = sector.mask(grey.shape[1:])
     rows, columns = (slice(*(np.flatnonzero(mask.any(axis=k))[[0, -1]] + (0, 1))) for k in (1, 0))
     shown = np.where(mask, grey, 0)[:, rows, columns]
@@ -161,6 +168,7 @@ def _without_colour(rgb: np.ndarray, path: Path) -> np.ndarray:
     if coloured > 0.2 * lit:
         problem = f"{coloured} pixels are coloured, {lit} are bright"
         remedy = "export the grey B-mode without colour Doppler or colour map"
+        remedy += ", and not as a GIF, whose palette may colour it" * (path.suffix == ".gif")
         raise InputError(path, "colour", problem, remedy)
     return grey
 

@@ -120,8 +120,12 @@ def begin_from(network: Network, path: str | Path) -> Network:
     """
     old = load(path)
     if describe(old)["name"] != describe(network)["name"] or old.sizes != network.sizes:
-        problem = f"are of {type(old).__name__} {asdict(old.sizes)}"
-        remedy = f"give those of a {type(network).__name__} of the same sizes, {network.sizes}"
+        of, wanted = (
+            {k: v for k, v in asdict(one.sizes).items() if v != asdict(other.sizes).get(k)}
+            for one, other in ((old, network), (network, old))
+        )
+        problem = f"are of a {type(old).__name__} with {of}"
+        remedy = f"give those of a {type(network).__name__} with {wanted}"
         raise InputError(path, "weights", problem, remedy)
     switches = getattr(network, "switches", {})
     if "official" in switches:
@@ -176,6 +180,8 @@ class _Undrawn(TorchFunctionMode):
 
 
 def _read(path: str | Path, card_alone: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if not Path(path).is_file():
+        raise InputError(path, "file", "does not exist", REMEDY)
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["card"])
