@@ -276,7 +276,7 @@ def test_training_goes_on_from_other_weights(folder, tmp_path):
     published = weights.save(TASNet(SMALL, official=True, mesh_embedding=False), tmp_path / "o", {})
     begun = weights.begin_from(registry.network("tasnet"), published)
     assert begun.switches["official"] and begun.psi[-1].weight.eq(0).all()  # starts as it was
-    with pytest.raises(InputError, match="weights: are of TASNet .* give those of a MyoTracker"):
+    with pytest.raises(InputError, match="weights: are of a TASNet .* give those of a MyoTracker"):
         learn("myotracker", folder, tmp_path / "no", budget, init=first, progress=False)
 
 
