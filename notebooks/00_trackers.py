@@ -51,7 +51,7 @@ from tas_lib.intervals import interval
 from tas_lib.simulator import CLINICAL, SectorOperator
 from tas_lib.trackers import registry, weights
 from tas_lib.trackers.registry import label
-from tas_lib.trackers.tracker import track
+from tas_lib.trackers.tracker import MARGIN, track
 
 TRAINED = [name for name in registry.NETWORKS if registry.weights_of(name).is_file()]
 READY = [*TRAINED, "speckle"]
@@ -181,7 +181,7 @@ table(
 # ## How far they err: virtual patients they never saw
 #
 # {glue:text}`recordings` recordings of {glue:text}`patients` patients of the virtual HUNT-A (seed {glue:text}`cohort_seed`), three views each, followed by every tracker from the true
-# mesh: at end-systole, or in the first frame for those that only look ahead (an archived run, told below the table). Mean trajectory error (MTE) is the mean distance of all
+# mesh: at end-systole, or in the first frame for those that only look ahead (an archived run, told below the table). All see the picture up to {glue:text}`margin:.0f` mm around the mesh where it is given; from end-systole the base of some hearts goes beyond. Mean trajectory error (MTE) is the mean distance of all
 # points from where they truly are, also in the frame where they are given, in which MyoTracker and EchoTracker may err; GLS error that of peak global longitudinal strain; δ average the share of points within 1, 2, 4, 8 and 16 pixels
 # of a picture of 256 × 256, mean of the five, as TAP-Vid has it {cite:p}`doersch2022`. Intervals: 95 %, by patients drawn again. *Folded films*:
 # the share of these recordings of HUNT-A in which a triangle of the mesh turns over (the scorecard has that of all three cohorts; EchoTracker follows each point alone and was made for the middle line, so the paper counts no folds of it); *seconds*: for a whole film, on one core of a machine that did other work. These patients served for nothing else: no network learnt from
@@ -196,6 +196,7 @@ mte, gls = people(rows, "mte"), people(rows, "gls_error")
 glue("recordings", rows.file.nunique())
 glue("patients", len(mte))
 glue("cohort_seed", archive["seed"])
+glue("margin", 1e3 * MARGIN)
 
 
 def with_interval(values):
