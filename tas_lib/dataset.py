@@ -2,13 +2,15 @@
 
 Every template becomes one sequence: same anatomy, grey levels and frame times, and the motion of
 the template's mesh. Templates that are virtual patients are taken as the paper had its real ones:
-their true motion is put aside, and masks give a coarse mesh (`segmentation`).
+their true motion is put aside, and masks give a coarse mesh (`segmentation`). Beside it the other
+way to teach a tracker: the templates themselves, labelled by a tracker that needs no teacher.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Collection as Names
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,11 +24,15 @@ from tas_lib import recording, strategies
 from tas_lib.collection import Collection, digest
 from tas_lib.errors import InputError
 from tas_lib.farm import each
+from tas_lib.parallel import one_thread
+from tas_lib.recording import MESH_DIMS
 from tas_lib.scene import Choices, Scene, acquisition_for
 from tas_lib.segmentation import coarse, seen
 from tas_lib.simple_heart import simple_motion
 from tas_lib.simulator import WIDE, Acquisition, operator_of
 from tas_lib.speckle import correlation
+from tas_lib.trackers.block_matching import SpeckleTracking
+from tas_lib.trackers.tracker import track
 
 FILMS = {  # strategy -> film of a scene
     "s1": strategies.s1,
@@ -34,6 +40,7 @@ FILMS = {  # strategy -> film of a scene
     "s3": lambda scene: strategies.s3(scene, correlation(scene.template))[-1],
     "burman": lambda scene: strategies.s1(scene, 1.0),  # and the motion of `simple_heart`
 }
+LABELS = "labels"  # no simulation: `labelled`
 MADE_OF = "template_sha256", "motion_sha256"  # what an entry of a manifest says of its sources
 NEEDED = "bmode", "sector", "es_frame", "sector_half_angle", "sector_r_max"  # of a template
 
@@ -54,7 +61,7 @@ def simulate(
     progress: bool = True,
 ) -> xr.Dataset:
     """One sequence of a template by strategy s1, s2, s3 or burman, with its `correlation`."""
-    check_strategy(strategy)
+    check_strategy(strategy, FILMS)
     if strategy == "burman":
         template = simple_motion(template, seed)
     operator = operator_of(acquisition(template))
@@ -63,11 +70,26 @@ def simulate(
     return film if "correlation" in film else film.assign(correlation=correlation(film))
 
 
-def check_strategy(strategy: str) -> None:
+def labelled(template: xr.Dataset) -> xr.Dataset:
+    """The template's own film, with the motion that open speckle tracking finds in it.
+
+    From its mesh at end-systole. What the paper's networks learn that have EchoPac's labels of real
+    clips (section V-D): the teacher's errors as well. Raises InputError.
+    """
+    with one_thread():
+        tracks = track(
+            template, template.mesh.values[template.attrs["es_frame"]], SpeckleTracking()
+        )
+    film = seen(template).assign(mesh=(MESH_DIMS, tracks.tracks.values))
+    known = {"mesh_source": "open speckle tracking from end-systole", "mesh_is_truth": 0}
+    return film.assign(correlation=correlation(film)).assign_attrs(strategy="LABELS", **known)
+
+
+def check_strategy(strategy: str, known: Names[str] = (*FILMS, LABELS)) -> None:
     """Raises InputError for an unknown name."""
-    if strategy not in FILMS:
+    if strategy not in known:
         problem = f"{strategy!r} is unknown"
-        raise InputError("data set", "strategy", problem, f"choose one of {', '.join(FILMS)}")
+        raise InputError("data set", "strategy", problem, f"choose one of {', '.join(known)}")
 
 
 def templates_in(folder: str | Path) -> list[Path]:
@@ -164,7 +186,10 @@ def _make(
     elif "elevation" in template:  # the truth of a virtual patient
         template = coarse(template)
     number = seed_of(source.stem, seed)
-    film = simulate(template, strategy, number, choices, progress=False)
+    if strategy == LABELS:
+        film = labelled(template)
+    else:
+        film = simulate(template, strategy, number, choices, progress=False)
     recording.save(film, folder / source.name)
     known = {key: found for key, found in made_of.items() if found}
     return {**known, **_about(film, number)}

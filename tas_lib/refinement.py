@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.collection import Collection, digest, manifest_of
-from tas_lib.dataset import check_strategy, make_dataset, open_template
+from tas_lib.dataset import FILMS, check_strategy, make_dataset, open_template
 from tas_lib.errors import InputError
 from tas_lib.farm import each
 from tas_lib.learning import learn
@@ -123,7 +123,7 @@ def refine(
 def check(stages: Sequence[str], preset: str, device: str, init: Path | None) -> None:
     """Raises InputError where `refine` could not work with these."""
     for strategy in stages:
-        check_strategy(strategy)
+        check_strategy(strategy, FILMS)
     check_device(device)
     network = registry.network("tasnet", preset)
     if init is not None:

@@ -93,6 +93,25 @@ def test_a_sequence_has_the_templates_motion_and_its_own_correlation(wall_clip, 
         simulate(template, "s9")
 
 
+def test_labels_are_the_motion_that_speckle_tracking_finds(moving_clip, tmp_path):
+    shifts = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 2), np.cos(np.arange(9) / 2)], -1)
+    true = moving_clip(shifts).assign_attrs(
+        patient="1", sector_half_angle=1.0, sector_r_min=5e-3, sector_r_max=0.2
+    )
+    true["sector"] = (("z", "x"), np.ones(true.bmode.shape[1:], bool))
+    still = true.mesh.copy(data=np.broadcast_to(true.mesh[4], true.mesh.shape))
+    (tmp_path / "templates").mkdir()
+    path = recording.save(true.assign(mesh=still), tmp_path / "templates" / "a.nc")
+    made = make_dataset([path], tmp_path / "labels", "labels", workers=1, progress=False)
+    assert not made["failed"] and made["strategy"] == "labels"
+    film = recording.open(tmp_path / "labels" / "a.nc")
+    np.testing.assert_array_equal(film.bmode, recording.open(path).bmode)
+    np.testing.assert_allclose(film.mesh, true.mesh, atol=0.5e-3)  # of 2 mm
+    assert film.attrs["mesh_is_truth"] == 0 and float(film.correlation[4].min()) > 0.999
+    with pytest.raises(InputError, match="strategy: 'labels' is unknown"):
+        simulate(true, "labels")
+
+
 def test_a_cut_run_goes_on_and_says_what_it_left_out(templates, quick, tmp_path, monkeypatch):
     out, films = tmp_path / "d0", dataset.simulate
 

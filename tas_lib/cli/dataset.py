@@ -25,7 +25,11 @@ def dataset(
         ),
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(metavar="s1|s2|s3|burman", help="How the speckle fades.")
+        str | None,
+        typer.Option(
+            metavar="s1|s2|s3|burman|labels",
+            help="How the speckle fades; or nothing is simulated: labels of speckle tracking.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
