@@ -102,7 +102,9 @@ table({row: trained[row] for row in NAMES})
 # %% [markdown]
 # *Validation* is the error on patients of their own data that were kept back, and chose the weights. Networks without windows both ways can only look ahead, and start from the mesh of the
 # first frame, the others from that of end-systole: what *windows both ways* changes holds that change of start, which is not told apart here. Windows and visibility use weights that CoTracker has; those of the mesh
-# embedding begin as they are drawn, and whether so few steps are enough for them has not been tested. How much chance lies in a training, by the SD over seeds:
+# embedding begin as they are drawn, and whether so few steps are enough for them has not been tested. In rows without continuous visibility, and in the CoTracker from which
+# all began, the error of whether a point is seen weighed several times what it does in CoTracker: it was of logits, where the published loss takes probabilities as if they were
+# logits. That is mended in the library, but these networks were trained before: what *continuous visibility* changes holds this weight, too. How much chance lies in a training, by the SD over seeds:
 
 # %% tags=["hide-input"]
 by_seed = rows.groupby(["tracker", "seed"])[list(MEASURES)].mean()
