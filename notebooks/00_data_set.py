@@ -42,7 +42,7 @@ from tas_lib.trackers import registry, weights
 # ## Its card
 #
 # Every data set has one: `tas dataset describe DIR`. This is the archived card of the set from which the networks that
-# ship learnt in the second round of their training ({ref}`sec-trackers`).
+# ship learnt in the second round of their training ({ref}`sec-learning`).
 
 # %% tags=["hide-input"]
 archive = json.loads(Path("archive/d0.json").read_text())

@@ -14,7 +14,7 @@
 # (sec-real-clip)=
 # # Trackers on the real clip
 #
-# *The networks of {ref}`the page before <sec-trackers>` and speckle tracking on a film of a patient: no network ever saw one.*
+# *The networks of {ref}`the trackers' page <sec-trackers>` and speckle tracking on a film of a patient: no network ever saw one.*
 
 # %% tags=["parameters"]
 profile = "laptop"
