@@ -67,10 +67,11 @@ def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatc
     out, opened = tmp_path / "out.json", CutShort(fidelity.open_template, 2)
     words = ["strategies", str(folder), "--workers", "1", "--out", str(out)]
 
-    (folder / MANIFEST).write_text("{}")
-    assert CliRunner().invoke(cli.app, words).exit_code == 2  # before hours of work
-    (folder / MANIFEST).unlink()
     monkeypatch.setattr(fidelity, "open_template", opened)
+    (folder / MANIFEST).write_text("{}")
+    assert CliRunner().invoke(cli.app, words).exit_code == 2
+    assert not opened.seen  # said before hours of work
+    (folder / MANIFEST).unlink()
     assert CliRunner().invoke(cli.app, words).exit_code == 2 and not out.exists()
     assert CliRunner().invoke(cli.app, words).exit_code == 0
     assert opened.seen == ["0.nc", "1.nc", "1.nc"] and not list(tmp_path.glob("*.part"))
