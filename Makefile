@@ -150,10 +150,10 @@ table1: $(STAMP)
 	@$(BIN)/tas cohort templates --n $(TEMPLATES_$(PROFILE)) --profile $(SIZE) --out $(TABLE1)/templates
 	@[ $(INIT) != $(START) ] || { \
 	    { $(BIN)/tas dataset --templates $(TABLE1)/templates --strategy burman --n 50 --out $(TABLE1)/burman || \
-	        [ $$? = 1 ]; } && \
+	        [ $$? = 3 ]; } && \
 	    $(BIN)/tas train tasnet --data $(TABLE1)/burman --profile $(PROFILE) --out $(TABLE1)/start; }
 	@$(BIN)/tas refine --stages table1 --templates $(TABLE1)/templates --profile $(PROFILE) $(STAGES_$(PROFILE)) $(LEARN) \
-	    --init $(INIT) --out $(TABLE1) || [ $$? = 1 ]
+	    --init $(INIT) --out $(TABLE1) || [ $$? = 3 ]
 	@for cohort in sshf hunt; do \
 	    $(BIN)/tas cohort $$cohort --profile $(SIZE) $(PATIENTS_$(PROFILE)) --out $(TABLE1)/cohort-$$cohort && \
 	    $(BIN)/tas evaluate $(TABLE1)/cohort-$$cohort --runs $(TABLE1) --out $(TABLE1)/table1_$$cohort.json \

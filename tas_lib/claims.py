@@ -209,7 +209,7 @@ def c14(e: Evidence) -> Findings:
 
 @_rule
 def c15(e: Evidence) -> Findings:
-    rows, labelled = e.comparison(*COHORTS), "labels/echotracker"
+    rows, labelled = e.learners(*COHORTS), "labels/echotracker"
     if labelled not in set(rows.tracker):
         return "no network here has learnt labels of speckle tracking"
     found = {"MTE": people(rows, "mte"), "GLS error": people(rows, "gls_error")}

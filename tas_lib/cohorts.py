@@ -117,6 +117,12 @@ def known(name: str) -> Cohort:
     return COHORTS[name]
 
 
+def files(name: str, patient: int) -> list[str]:
+    """Names of all recordings of one patient."""
+    cohort = known(name)
+    return [_file(patient, *key) for key in product(cohort.visits, cohort.views)]
+
+
 def cases(name: str, patient: int, seed: int = 0) -> Iterator[Case]:
     """All recordings of one patient (counted from 1), visit by visit and view by view."""
     cohort = known(name)
@@ -193,8 +199,7 @@ def make_cohort(
     made, folder = Collection(folder, identity), Path(folder).resolve()
     absent = {}
     for patient in range(1, n + 1):
-        names = [_file(patient, *key) for key in product(cohort.visits, cohort.views)]
-        absent[patient] = {file for file in names if not made.has(file)}
+        absent[patient] = {file for file in files(name, patient) if not made.has(file)}
     missing = (
         case
         for patient, files in absent.items()

@@ -39,7 +39,7 @@ MADE_BY = {  # archive -> what writes it
 }
 for _name in COHORTS:
     MADE_BY |= {
-        f"learners_{_name}": f"tas evaluate {_name.upper()} --runs LEARNERS",
+        f"learners_{_name}": f"tas evaluate {_name.upper()} --tracker speckle --runs LEARNERS",
         f"comparison_{_name}": f"tas evaluate {_name.upper()} --tracker tas/tasnet=tasnet ...",
         f"agreement_{_name}": f"tas agreement {_name.upper()} --tracker tas/tasnet=tasnet ...",
     }
@@ -97,7 +97,7 @@ class Evidence:
         return errors(pd.concat([self.rows(f"comparison_{cohort}") for cohort in cohorts]))
 
     def learners(self, *cohorts: str) -> pd.DataFrame:
-        """`errors` of networks that learnt our data or Burman's, all with one budget."""
+        """`errors` of networks that learnt our data, Burman's or labels, all with one budget."""
         return errors(pd.concat([self.rows(f"learners_{cohort}") for cohort in cohorts]))
 
     def ablation(self) -> pd.DataFrame:

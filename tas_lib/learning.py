@@ -119,16 +119,9 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
     if mixed:
         problem = "are of CAMUS and of TED without numbers: one person may be on both sides"
         raise InputError(data, "patients", problem, "put ted2camus.csv beside TED's patients")
-    kept = set(range(0, len(patients), FOLD))
-    learning, judging = (
-        [
-            data / entry["file"]
-            for k, group in enumerate(patients)
-            if (k in kept) == judges
-            for entry in group
-        ]
-        for judges in (False, True)
-    )
+    learning, judging = list[Path](), list[Path]()
+    for k, group in enumerate(patients):
+        (learning if k % FOLD else judging).extend(data / entry["file"] for entry in group)
     return learning, judging
 
 

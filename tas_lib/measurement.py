@@ -125,15 +125,15 @@ def measure(
     trackers: dict[str, Tracker],
     *,
     drawings: int = 20,
-    seed: int = 0,
+    seed: int | tuple[int, ...] = 0,
     corrected: Corrections | None = None,
     progress: bool = False,
 ) -> Measurement:
     """Follow the walls of a start by every tracker, from them and from `drawings` others.
 
-    trackers: by name; the first is reported. The other drawings follow from the seed and are the
-    same for all trackers; in corrected frames they are moved as the given walls are. Raises
-    InputError.
+    trackers: by name; the first is reported. The other drawings follow from the seed, another for
+    each view of a patient, and are the same for all trackers; in corrected frames they are moved as
+    the given walls are. Raises InputError.
     """
     beat, mesh, frame, walls = start
     first = next(iter(trackers.values()))
@@ -174,7 +174,7 @@ def _curves(tracked: xr.Dataset, beat: xr.Dataset) -> np.ndarray:
 
 
 def _readings(
-    known: xr.Dataset, frame: int, count: int, seed: int
+    known: xr.Dataset, frame: int, count: int, seed: int | tuple[int, ...]
 ) -> tuple[list[Reading], list[str]]:
     """Other observers' drawings, or why there are none."""
     rng = np.random.default_rng(seed)
@@ -238,7 +238,8 @@ def _followed(
     if corrected is None:
         return found, meshes
     tracks = found.tracks.values
-    meshes |= corrections.keyframes(corrected, start.beat, tracks, start.frame)
+    moved = corrections.keyframes(corrected, start.beat, tracks, start.frame)
+    meshes |= {at: _inside(start.beat, mesh) for at, mesh in moved.items()}
     return corrections.follow(start.beat, tracker, meshes), meshes
 
 

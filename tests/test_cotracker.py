@@ -6,8 +6,7 @@ from torch import nn
 
 from tas_lib.errors import InputError
 from tas_lib.trackers import cotracker
-from tas_lib.trackers.cotracker import PAPER, SMALL, CoTracker, Sizes, Start, correlation, join
-from tas_lib.trackers.layers import pyramid
+from tas_lib.trackers.cotracker import PAPER, SMALL, CoTracker, Sizes, Start, join
 
 TINY = Sizes(1, 8, (8, 12, 16, 16), 16, 16, 16, 2, 2, 2)
 
@@ -102,35 +101,6 @@ def test_the_small_size_is_small():
 def test_sizes_that_make_no_network_are_refused(change, field):
     with pytest.raises(InputError, match=f"sizes: {field}: "):
         Sizes(**change)
-
-
-def test_correlations_are_dot_products_of_bilinear_samples():
-    """By definition, node after node, at a point inside, one near a border and one beyond it."""
-    generator = torch.manual_seed(2)
-    maps = torch.randn(2, 5, 9, 12, generator=generator)
-    features = torch.randn(2, 3, 5, generator=generator)
-    xy = torch.tensor([[[4.3, 3.6], [11.0, 0.2], [-1.5, 20.0]]] * 2)
-    found = correlation(pyramid(maps, 2), xy, features, 1)
-    assert found.shape == (2, 3, 18)
-
-    def at(m, x, y):  # (C,) between nodes of m (C, h, w), 0 beyond them
-        total = torch.zeros(len(m))
-        for i in (int(x // 1), int(x // 1) + 1):
-            for j in (int(y // 1), int(y // 1) + 1):
-                if 0 <= i < m.shape[2] and 0 <= j < m.shape[1]:
-                    total += (1 - abs(x - i)) * (1 - abs(y - j)) * m[:, j, i]
-        return total
-
-    for s in range(2):
-        for n in range(3):
-            x, y = xy[s, n].tolist()
-            expected = [
-                features[s, n] @ at(m, x / 2**level + dx, y / 2**level + dy) / 5**0.5
-                for level, m in enumerate(mm[s] for mm in pyramid(maps, 2))
-                for dx in (-1, 0, 1)
-                for dy in (-1, 0, 1)
-            ]
-            torch.testing.assert_close(found[s, n], torch.stack(expected), atol=1e-5, rtol=0)
 
 
 def test_position_tells_the_column_then_the_row():

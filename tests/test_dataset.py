@@ -219,7 +219,7 @@ def test_the_command_ends_with_one_where_something_was_left_out(templates, quick
     assert result.exit_code == 0 and "1 sequences, 4 frames" in result.stdout
     templates[0].write_bytes(b"broken")
     result = CliRunner().invoke(cli.app, [*words, str(tmp_path / "b"), "--quiet"])
-    assert result.exit_code == 1 and result.stdout == ""
+    assert result.exit_code == 3 and result.stdout == ""
     assert result.stderr.startswith(f"left out {templates[0].name}:")
     result = CliRunner().invoke(
         cli.app, [*words[:1], "--templates", str(tmp_path), *words[3:], "c"]

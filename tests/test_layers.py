@@ -8,7 +8,15 @@ import torch.nn.functional as F
 
 from tas_lib.errors import InputError
 from tas_lib.trackers import layers
-from tas_lib.trackers.layers import Encoder, check_sizes, discounted, look_up, pyramid, sample
+from tas_lib.trackers.layers import (
+    Encoder,
+    check_sizes,
+    correlation,
+    discounted,
+    look_up,
+    pyramid,
+    sample,
+)
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -44,8 +52,7 @@ def test_integers_are_nodes_x_before_y(maps):
 
 
 @pytest.mark.parametrize("at_once", [False, True])  # as on a GPU
-@pytest.mark.parametrize("shift", [0.0, 0.5])
-def test_looking_up_is_sampling_maps_of_correlation(maps, points, shift, at_once, monkeypatch):
+def test_looking_up_is_sampling_maps_of_correlation(maps, points, at_once, monkeypatch):
     """Zero beyond them, one level after the other, all y of the first x first."""
     if at_once:
         monkeypatch.setattr(layers, "_frame_by_frame", lambda of, *all: torch.vmap(of)(*all))
@@ -55,11 +62,43 @@ def test_looking_up_is_sampling_maps_of_correlation(maps, points, shift, at_once
     expected = []
     for level, m in enumerate(pyramid(maps, 3)):
         whole = torch.einsum("tnkc,tchw->tnkhw", features, m).flatten(0, 2)[:, None]
-        where = points[:, :, None, None] / 2**level - shift + offset
+        where = points[:, :, None, None] / 2**level + offset
         where = where.expand(-1, -1, 2, -1, -1).flatten(0, 2)[:, None]
         expected.append(at(whole, where, "zeros").view(3, 5, 2, 49))
-    found = look_up(pyramid(maps, 3), features, points, 3, shift)
+    found = look_up(pyramid(maps, 3), features, points, 3)
     torch.testing.assert_close(found, torch.cat(expected, dim=-1))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_correlations_are_dot_products_of_bilinear_samples(shift):
+    """By definition, node after node, at a point inside, one near a border and one beyond it."""
+    generator = torch.manual_seed(2)
+    maps = torch.randn(2, 5, 9, 12, generator=generator)
+    features = torch.randn(2, 3, 5, generator=generator)
+    xy = torch.tensor([[[4.3, 3.6], [11.0, 0.2], [-1.5, 20.0]]] * 2)
+    found = correlation(pyramid(maps, 2), xy, features, 1, shift)
+    assert found.shape == (2, 3, 18)
+
+    def at(m, x, y):  # (C,) between nodes of m (C, h, w), 0 beyond them
+        total = torch.zeros(len(m))
+        for i in (int(x // 1), int(x // 1) + 1):
+            for j in (int(y // 1), int(y // 1) + 1):
+                if 0 <= i < m.shape[2] and 0 <= j < m.shape[1]:
+                    total += (1 - abs(x - i)) * (1 - abs(y - j)) * m[:, j, i]
+        return total
+
+    for s in range(2):
+        for n in range(3):
+            x, y = xy[s, n].tolist()
+            expected = [
+                features[s, n]
+                @ at(m, x / 2**level + dx - shift, y / 2**level + dy - shift)
+                / 5**0.5
+                for level, m in enumerate(mm[s] for mm in pyramid(maps, 2))
+                for dx in (-1, 0, 1)
+                for dy in (-1, 0, 1)
+            ]
+            torch.testing.assert_close(found[s, n], torch.stack(expected), atol=1e-5, rtol=0)
 
 
 def test_a_pyramid_keeps_the_mean_where_sizes_are_even():

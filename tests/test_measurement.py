@@ -78,8 +78,9 @@ def test_other_drawings_follow_from_the_seed_and_serve_all_trackers(shrinking, m
     both = measure(start, {"a": SPECKLE["speckle"], "b": SPECKLE["speckle"]}, drawings=1)
     np.testing.assert_array_equal(both.runs[0], both.runs[1])
     np.testing.assert_array_equal(both.runs[0], measured.runs[0, :2])
-    other = measure(start, SPECKLE, drawings=1, seed=1)
-    assert np.abs(other.runs[0, 1] - both.runs[0, 1]).max() > 1e-3
+    for seed in (1, (0, 1)):  # of another view, the latter
+        other = measure(start, SPECKLE, drawings=1, seed=seed)
+        assert np.abs(other.runs[0, 1] - both.runs[0, 1]).max() > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,17 @@ def test_corrected_points_are_kept_to_from_all_drawings(shrinking):
     longer = (found.runs - free.runs)[0]  # by 4 mm at the left base, in the last frame
     assert (longer[:, 8, 1] > 5).all() and np.abs(longer[:, 8, 6]).max() < 1
     np.testing.assert_allclose(longer[:, 4], longer[:, 0], atol=1e-9)  # the walls stay as drawn
+
+
+def test_a_correction_may_take_nodes_beside_it_out_of_the_picture(shrinking):
+    low = float(shrinking.z[-1])
+    mesh = shrinking.mesh + [0, low - float(shrinking.mesh[..., 1].max()) - 1e-3]  # at its edge
+    clip = Clip("shrinking", rows=220, columns=200, frames=9)
+    lower = to_file(centreline(mesh.values[8])[3] + [0, 4e-3], shrinking)
+    given = Corrections(clip, "me", "2026", (Correction(8, 3 / 23, *map(float, lower)),))
+    start = starts.start(shrinking.assign(mesh=mesh))
+    film = measure(start, SPECKLE, drawings=0, corrected=given).film
+    assert float(film.tracks[8, ..., 1].max()) == pytest.approx(low)
 
 
 def test_a_slow_clip_and_one_played_backwards_are_said_to_be(shrinking):

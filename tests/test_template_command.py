@@ -18,7 +18,7 @@ def test_a_folder_becomes_templates_and_what_is_broken_is_named(film, tmp_path):
     write_cfg(patient.with_name("Info_2CH.cfg"))  # its film is missing
     words = ["template", str(tmp_path / "camus"), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(cli.app, words)
-    assert result.exit_code == 1 and "wrote 1 recordings" in result.stdout
+    assert result.exit_code == 3 and "wrote 1 recordings" in result.stdout
     assert "left out: " in result.stderr and "patient0001" in result.stderr
     (made,) = (tmp_path / "out").iterdir()
     ds = recording.open(made)
@@ -37,7 +37,7 @@ def test_a_clip_of_nobody_becomes_a_template_of_who_is_named(tmp_path):
     clip = str(readers.default_clip())
     words = ["template", clip, "--out", str(tmp_path)]
     result = CliRunner().invoke(cli.app, words)
-    assert result.exit_code == 1 and "state it: --patient NAME" in result.stderr
+    assert result.exit_code == 3 and "state it: --patient NAME" in result.stderr
     result = CliRunner().invoke(cli.app, [*words, "--patient", "me"])
     assert result.exit_code == 0, result.output
     (made,) = tmp_path.iterdir()

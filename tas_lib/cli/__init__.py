@@ -22,26 +22,3 @@ from tas_lib.cli import (
     weights,
 )
 from tas_lib.cli.frame import app
-
-__all__ = [
-    "agreement",
-    "app",
-    "bench",
-    "cohort",
-    "contour",
-    "data",
-    "dataset",
-    "evaluate",
-    "golden",
-    "info",
-    "realism",
-    "refine",
-    "scorecard",
-    "simulate",
-    "strain",
-    "strategies",
-    "template",
-    "track",
-    "train",
-    "weights",
-]

@@ -13,11 +13,6 @@ Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="What is timed.")]
 app.add_typer(group, name="bench", help="Measure accuracy and speed on this machine.")
 
 
-@group.callback()
-def bench() -> None:
-    """Measure accuracy and speed on this machine."""
-
-
 @group.command()
 def simulator(
     scatterers: Annotated[

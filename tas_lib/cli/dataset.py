@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tas_lib.cli.frame import Makers, Quiet, Scheduler, Seed, app
+from tas_lib.cli.frame import LEFT_OUT, Makers, Quiet, Scheduler, Seed, app
 from tas_lib.errors import InputError
 
 group = typer.Typer(rich_markup_mode=None)
@@ -86,7 +86,7 @@ def dataset(
     for file, problem in manifest["failed"].items():
         typer.echo(f"left out {file}: {problem}", err=True)
     if manifest["failed"]:
-        raise typer.Exit(1)
+        raise typer.Exit(LEFT_OUT)
 
 
 @group.command()

@@ -68,12 +68,10 @@ Rate = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress, print nothing.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other random numbers.")]
-Workers = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Frames made at a time: all cores.")
-]
 Makers = Annotated[
     int | None, typer.Option("--workers", min=1, metavar="N", help="Films at a time: all cores.")
 ]
+LEFT_OUT = 3  # exit status where some could not be made, and the rest was
 Scheduler = Annotated[
     str | None,
     typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster's, in place of this machine."),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Numbers, Quiet, Workers, app
+from tas_lib.cli.frame import Makers, Numbers, Quiet, app
 
 
 @app.command()
@@ -18,7 +18,7 @@ def realism(
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Another seed, other patients.")
     ] = 0,
-    workers: Workers = None,
+    workers: Makers = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare how the default clip and a cohort look.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tas_lib.cli.frame import Makers, Quiet, Scheduler, app, make_folder
+from tas_lib.cli.frame import LEFT_OUT, Makers, Quiet, Scheduler, app, make_folder
 from tas_lib.errors import InputError
 
 PATIENTS = {"smoke": 3, "laptop": 48, "paper": 739}  # of virtual templates, two films each
@@ -147,4 +147,4 @@ def refine(
     for name, reason in failed.items():
         typer.echo(f"left out {name}: {reason}", err=True)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(LEFT_OUT)

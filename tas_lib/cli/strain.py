@@ -113,10 +113,10 @@ def strain(
     ]
     _check_views(paths, [start.beat.attrs.get("view") for start in begun])
     make_folder(out)
-    options: Any = {"drawings": drawings, "seed": seed, "progress": not quiet}
+    options: Any = {"drawings": drawings, "progress": not quiet}
     views = [
-        measure(start, chosen, corrected=some, **options)
-        for start, some in zip(begun, points, strict=True)
+        measure(start, chosen, seed=(seed, k), corrected=some, **options)
+        for k, (start, some) in enumerate(zip(begun, points, strict=True))
     ]
     for k, drawing in enumerate(drawn):
         if isinstance(drawing, Clicks):

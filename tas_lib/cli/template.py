@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, Rate, Spacing, app, make_folder
+from tas_lib.cli.frame import LEFT_OUT, Quiet, Rate, Spacing, app, make_folder
 from tas_lib.errors import InputError
 
 
@@ -35,7 +35,7 @@ def template(
     """Write a recording (.nc) of every clip with its walls.
 
     For `tas dataset` and `tas refine`. What is there already is kept. A clip of which none
-    can be made is left out and named at the end; the exit status is 1 then.
+    can be made is left out and named at the end; the exit status is 3 then.
 
     \b
     Examples:
@@ -84,4 +84,4 @@ def template(
     for problem in failed.values():
         typer.echo(f"left out: {problem}", err=True)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(LEFT_OUT)

@@ -11,11 +11,6 @@ group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(group, name="weights", help="Look at files of weights; take over published ones.")
 
 
-@group.callback()
-def weights() -> None:
-    """Look at files of weights; take over published ones."""
-
-
 @group.command(name="import")
 def import_(
     file: Annotated[

@@ -21,7 +21,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tas_lib.errors import InputError
-from tas_lib.trackers.layers import Encoder, Updateformer, check_sizes, kaiming, pyramid, sample
+from tas_lib.trackers.layers import (
+    Encoder,
+    Updateformer,
+    check_sizes,
+    correlation,
+    kaiming,
+    pyramid,
+    sample,
+)
 
 KNOWN = 10.0  # visibility logit of points where they are given
 MATCH = 10.0  # correlation of a feature with itself, in the natural layout
@@ -287,28 +295,6 @@ def waves(count: int, size: int) -> Tensor:
     frequency = 10_000.0 ** (-torch.arange(size // 2, dtype=torch.float64) / (size // 2))
     angle = torch.arange(count)[:, None] * frequency
     return torch.cat((angle.sin(), angle.cos()), dim=1)
-
-
-def correlation(levels: list[Tensor], xy: Tensor, features: Tensor, radius: int) -> Tensor:
-    """Dot products over sqrt C of features (S, n, C) with the maps' (S, C, h, w) around xy.
-
-    Returns (S, n, levels * (2 radius + 1)^2): on each level nodes -radius to radius from the point,
-    first all y of the first x. Bilinear; zero beyond the maps. Features meet whole maps: for 180
-    points on 64 x 64 nodes that takes as long as `layers.look_up`, which goes to the nodes around
-    points alone, and in training half as long.
-    """
-    frames, n, channels = features.shape
-    offset = torch.arange(-radius, radius + 1).to(xy)
-    offset = torch.stack(torch.meshgrid(offset, offset, indexing="ij"), dim=-1)
-    features, out = features / channels**0.5, []
-    for level, maps in enumerate(levels):
-        h, w = maps.shape[-2:]
-        whole = (features @ maps.flatten(2)).view(frames * n, 1, h, w)
-        where = xy.reshape(frames * n, 1, 1, 2) / 2**level + offset
-        where = 2 * where / xy.new_tensor((w - 1, h - 1)) - 1
-        near = F.grid_sample(whole, where, align_corners=True)
-        out.append(near.view(frames, n, -1))
-    return torch.cat(out, dim=-1)
 
 
 def join(windows: list[Window], length: int) -> tuple[Tensor, Tensor]:

@@ -126,21 +126,39 @@ def sample(maps: Tensor, points: Tensor) -> Tensor:
     Beyond the maps the features of their border go on.
     """
 
-    def of(m: Tensor, p: Tensor) -> Tensor:
-        nodes, fraction, _ = _around(m, p, radius=0)
-        return _blend(nodes.mT, fraction)[..., 0]
+    h, w = maps.shape[-2:]
+    where = 2 * points / points.new_tensor((w - 1, h - 1)) - 1
+    found = F.grid_sample(maps, where[:, None], padding_mode="border", align_corners=True)
+    return found[:, :, 0].mT
 
-    return _frame_by_frame(of, maps, points)
 
-
-def look_up(
-    levels: list[Tensor], features: Tensor, points: Tensor, radius: int, shift: float = 0.0
+def correlation(
+    levels: list[Tensor], points: Tensor, features: Tensor, radius: int, shift: float = 0.0
 ) -> Tensor:
-    """Dot products of K features each (T, N, K, C) with a pyramid's maps around points (T, N, 2).
+    """Dot products over sqrt C of features (T, N, C) with a pyramid's maps around points (T, N, 2).
 
-    Returns (T, N, K, len(levels) * (2 radius + 1)^2): on each level, nodes -radius to radius from
-    the point, first all y of the first x. Bilinear; zero beyond the maps. A point's coordinates on
-    level l are those on level 0 divided by 2^l, then less `shift`.
+    Returns (T, N, len(levels) * (2 radius + 1)^2): on each level nodes -radius to radius from the
+    point, first all y of the first x. Bilinear; zero beyond the maps. A point's coordinates on
+    level l are those on level 0 divided by 2^l, then less `shift`. Features meet whole maps: for
+    few points on small maps as fast as `look_up`, and in training twice as fast.
+    """
+    frames, n, channels = features.shape
+    offset = torch.arange(-radius, radius + 1).to(points)
+    offset = torch.stack(torch.meshgrid(offset, offset, indexing="ij"), dim=-1) - shift
+    features, dots = features / channels**0.5, []
+    for level, maps in enumerate(levels):
+        h, w = maps.shape[-2:]
+        whole = (features @ maps.flatten(2)).view(frames * n, 1, h, w)
+        where = points.reshape(frames * n, 1, 1, 2) / 2**level + offset
+        where = 2 * where / points.new_tensor((w - 1, h - 1)) - 1
+        dots.append(F.grid_sample(whole, where, align_corners=True).view(frames, n, -1))
+    return torch.cat(dots, dim=-1)
+
+
+def look_up(levels: list[Tensor], features: Tensor, points: Tensor, radius: int) -> Tensor:
+    """As `correlation`, of K features each (T, N, K, C), and not over sqrt C.
+
+    Returns (T, N, K, len(levels) * (2 radius + 1)^2). Goes to the nodes around points alone.
     """
 
     def of(m: Tensor, f: Tensor, p: Tensor) -> Tensor:
@@ -148,8 +166,7 @@ def look_up(
         return _blend((f @ nodes.mT) * inside[:, None], fraction)
 
     dots = [
-        _frame_by_frame(of, maps, features, points / 2**level - shift)
-        for level, maps in enumerate(levels)
+        _frame_by_frame(of, maps, features, points / 2**level) for level, maps in enumerate(levels)
     ]
     return torch.cat(dots, dim=-1)
 
@@ -226,9 +243,9 @@ class Updateformer(nn.Module):
         return self.flow_head(x)
 
 
-def discounted(errors: list[Tensor], gamma: float = 0.8) -> Tensor:
-    """Mean over k = 1 .. K of gamma^(K - k) errors[k], of K ever better predictions."""
-    weighted = (gamma**k * error for k, error in enumerate(reversed(errors)))
+def discounted(errors: list[Tensor]) -> Tensor:
+    """Mean over k = 1 .. K of 0.8^(K - k) errors[k], of K ever better predictions."""
+    weighted = (0.8**k * error for k, error in enumerate(reversed(errors)))
     return reduce(add, weighted) / len(errors)
 
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tas_lib.trackers.cotracker import Window, correlation
-from tas_lib.trackers.layers import discounted, sample
+from tas_lib.trackers.cotracker import Window
+from tas_lib.trackers.layers import correlation, discounted, sample
 
 REACH, AWAY = 3, 2.0  # nodes to each side that are compared, around a place so far from the truth
 

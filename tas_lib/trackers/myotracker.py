@@ -29,8 +29,8 @@ from tas_lib.trackers.layers import (
     PlainBlock,
     Updateformer,
     check_sizes,
+    correlation,
     discounted,
-    look_up,
     pyramid,
 )
 from tas_lib.trackers.losses import matching_error
@@ -129,8 +129,8 @@ class MyoTracker(Network):
         rounds = range(self.sizes.iterations)
         for _ in tqdm(rounds, "track", leave=False, disable=not self.progress):
             path = path.detach()
-            near = look_up(levels, features[:, :, None], path, RADIUS, SHIFT)[:, :, 0]
-            token = [told, features, near / self.sizes.features]
+            near = correlation(levels, path, features, RADIUS, SHIFT)
+            token = [told, features, near / self.sizes.features**0.5]
             if self.refines:
                 token.append(path - start)
             step, change = self.updateformer(torch.cat(token, dim=-1)).tensor_split((2,), dim=-1)
