@@ -107,16 +107,16 @@ def pairs(table: pd.DataFrame, apart: str, first: object, second: object) -> pd.
     return joined
 
 
-def spread(paired: pd.DataFrame, by: str = "segment") -> pd.DataFrame:
-    """`bland_altman.of_patients` of `pairs`, first - second [% strain], for each value of a key.
+def spread(paired: pd.DataFrame) -> pd.DataFrame:
+    """`bland_altman.of_patients` of `pairs`, first - second [% strain], for each segment.
 
     Rows in the order in which they come; columns n and (bias, sd, absolute) x (value, low, high).
-    Raises InputError where a value has fewer than three pairs.
+    Raises InputError where a segment has fewer than three pairs.
     """
     found = {}
-    for value, some in paired.groupby(by, sort=False):
+    for segment, some in paired.groupby("segment", sort=False):
         numbers = of_patients(some["first"], some["second"], some.patient)
-        found[value] = {("n", ""): len(some)} | {
+        found[segment] = {("n", ""): len(some)} | {
             (name, end): getattr(number, end)
             for name, number in numbers.items()
             for end in number._fields

@@ -61,9 +61,7 @@ def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
     )
 
 
-def of_patients(
-    first: np.ndarray, second: np.ndarray, patient: np.ndarray, seed: int = 0
-) -> dict[str, Estimate]:
+def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> dict[str, Estimate]:
     """Bias, SD and mean absolute difference of pairs (n,), with intervals by bootstrap of patients.
 
     patient (n,): whose each pair is. Raises InputError.
@@ -78,7 +76,7 @@ def of_patients(
         spread = max(squares - total**2 / n, 0) / (n - 1)
         return np.array([total / n, spread**0.5, absolute / n])
 
-    found = interval(sums, numbers, seed)
+    found = interval(sums, numbers)
     ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, 3))  # few patients have no interval
     return {
         name: Estimate(*map(float, three))

@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.projections.polar import PolarAxes
 
 from tas_lib.anatomy import LEVELS, WALLS
+from tas_lib.regional import SEGMENTS
 
 ANGLES = dict(zip(WALLS, np.radians([150, 90, 30, -30, -90, -150]), strict=True))
 RINGS = dict(zip(LEVELS[::-1], ((0, 1.3), (1.3, 2.2), (2.2, 3.1)), strict=True))  # inside, outside
-NAMES = [f"{level} {wall}" for level in LEVELS for wall in WALLS]
 COLOURS, LIMIT = mpl.colormaps["RdBu"], 30  # red where the wall shortens, blue where it lengthens
 PALE = 2 / 3  # of the limit: on paler colours than this numbers are black
 
@@ -27,7 +27,7 @@ def bullseye(ax: PolarAxes, strain: Mapping[str, float], doubtful: Collection[st
     Segments without a number stay blank and hatched; doubtful ones bear a question mark.
     """
     ink, grey = mpl.rcParams["axes.edgecolor"], mpl.rcParams["grid.color"]
-    for name in NAMES:
+    for name in SEGMENTS:
         level, wall = name.split()
         angle, (inside, outside) = ANGLES[wall], RINGS[level]
         box = angle, outside - inside, np.pi / 3, inside

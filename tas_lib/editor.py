@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 import xarray as xr
 from PIL import Image
+from scipy.interpolate import make_interp_spline
 
 from tas_lib import clicks, contours, corrections
 from tas_lib.anatomy import VIEWS
@@ -93,11 +94,8 @@ def _data(recording: xr.Dataset) -> dict[str, Any]:
 def _handles(recording: xr.Dataset) -> list:
     """Points (time, HANDLES, 2) of the file along the middle of the tracked wall."""
     line = centreline(recording.tracks.values)
-    node = np.linspace(0, line.shape[1] - 1, HANDLES)
-    low = np.minimum(node.astype(int), line.shape[1] - 2)
-    share = (node - low)[:, None]
-    points = (1 - share) * line[:, low] + share * line[:, low + 1]
-    return to_file(points, recording).round(2).tolist()
+    middle = make_interp_spline(np.linspace(0, 1, line.shape[1]), line, k=1, axis=1)
+    return to_file(middle(np.linspace(0, 1, HANDLES)), recording).round(2).tolist()
 
 
 def _image(frame: np.ndarray) -> str:

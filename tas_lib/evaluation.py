@@ -51,14 +51,14 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
 
     mte [m]: mean distance of all points from where they truly are, over all frames (section
     IV-D.1). median [m]: median over time, mean over points. delta_average, jaccard: `tap`. gls,
-    gls_true: peak global longitudinal strain of the middle line in the image, since end-diastole.
-    folds: triangles turned over, in the worst frame. closure [m]: of a whole beat, mean distance of
-    points at its end from its start; else NaN. seconds: for all of it.
+    gls_true: peak global longitudinal strain of the middle line in the image, since end-diastole
+    (fractions). folds: triangles turned over, in the worst frame. closure [m]: of a whole beat,
+    mean distance of points at its end from its start; else NaN. seconds: for all of it.
 
-    Of the segments (6,): segments, segments_true, end-systolic strain; errors [m], mte; visibility
-    and correlation, means over their points in all frames but the given one and end-systole, of
-    what the tracker says and of the speckle, as far as the recording has it; else NaN. calibration
-    (2, BINS): `tally` of these.
+    Of the segments (6,): segments, segments_true, end-systolic strain (fractions); errors [m], mte;
+    visibility and correlation, means over their points in all frames but the given one and
+    end-systole, of what the tracker says and of the speckle, as far as the recording has it; else
+    NaN. calibration (2, BINS): `tally` of these.
     """
     truth = recording.mesh.values
     es, ed = int(recording.attrs["es_frame"]), int(recording.attrs.get("ed_frame", 0))
@@ -108,5 +108,5 @@ def tally(visibility: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     correlation (2, BINS). NaN counts nowhere.
     """
     known = np.isfinite(visibility) & np.isfinite(correlation)
-    part = np.minimum(visibility[known] * BINS, BINS - 1).astype(int)
-    return np.stack([np.bincount(part, w, BINS) for w in (None, correlation[known])])
+    weights = None, correlation[known]
+    return np.stack([np.histogram(visibility[known], BINS, (0, 1), weights=w)[0] for w in weights])

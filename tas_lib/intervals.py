@@ -20,7 +20,7 @@ FEWEST = 5
 
 
 def interval(
-    values: np.ndarray, statistic: Callable[[np.ndarray], Any] = np.mean, seed: int = 0
+    values: np.ndarray, statistic: Callable[[np.ndarray], Any] = np.mean
 ) -> tuple[Any, Any]:
     """95 % interval of a statistic of patients' values (P, ...).
 
@@ -35,7 +35,7 @@ def interval(
         vectorized=False,
         method="percentile",
         confidence_level=_level(len(values)),
-        rng=seed,
+        rng=0,
     )
     return tuple(found.confidence_interval)
 

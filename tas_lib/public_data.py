@@ -19,7 +19,6 @@ class Clip:
     source: str
     licence: str
     about: str
-    suffix: str = ".mp4"
 
 
 CLIPS = {
@@ -53,7 +52,7 @@ def fetch(name: str, folder: str | Path | None = None, progress: bool = True) ->
 
     wanted = clip(name)
     folder = Path(platformdirs.user_cache_dir("tas_lib"), "data") if folder is None else folder
-    path = Path(folder, name + wanted.suffix)
+    path = Path(folder, f"{name}.mp4")
     by_hand = f"or fetch it by other means and save it as {path}"
     try:
         if path.exists():

@@ -19,11 +19,12 @@ from matplotlib.figure import Figure
 from tas_lib import observers, recording
 from tas_lib.anatomy import VIEWS
 from tas_lib.book import themed
-from tas_lib.bullseye import NAMES, bullseye
+from tas_lib.bullseye import bullseye
 from tas_lib.measurement import QUANTITIES, Measurement, number, spread
 from tas_lib.movie import write_movie
 from tas_lib.player import film_player
 from tas_lib.recording import replacing
+from tas_lib.regional import SEGMENTS
 
 WARNING = "For research only: this is not a medical device. Do not diagnose or treat by it."
 FORMAT = "tas-strain-1"
@@ -183,7 +184,7 @@ def page(views: Sequence[Measurement], results: pd.DataFrame, made: dict[str, An
         views=views,
         films=[_film(view) for view in views],
         curves=[_curves(view).data for view in views],
-        bullseye=_bullseye(results).data if set(results.segment) & set(NAMES) else None,
+        bullseye=_bullseye(results).data if set(results.segment) & set(SEGMENTS) else None,
         gls=dict(sorted(gls.items(), key=lambda item: item[0] != "all")),
         notes=notes,
         rows={view.view: results[results.view == view.view].to_dict("records") for view in views},
@@ -204,7 +205,7 @@ def _film(view: Measurement) -> str:
 
 
 def _bullseye(results: pd.DataFrame) -> HTML:
-    known = results[results.segment.isin(NAMES)].set_index("segment")
+    known = results[results.segment.isin(SEGMENTS)].set_index("segment")
     strain, doubtful = known.end_systolic, set(known.index[known.doubtful.astype(bool)])
     listed = ", ".join(f"{name} {number(value, 0)}" for name, value in strain.items())
     alt = f"Bull's-eye of end-systolic strain in percent: {listed}; all other segments are blank."

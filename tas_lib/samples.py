@@ -56,7 +56,7 @@ class Clip:
 
 
 def load(path: Path, pixel: float, margin: float) -> Sequence:
-    """The sequence in a recording with `mesh` and `correlation`; see `tracker.canvas`."""
+    """The `sequence` in a file of it. Raises InputError."""
     ds = recording.open(path)
     for name in ("mesh", "correlation", "es_frame"):
         if name not in ds and name not in ds.attrs:
@@ -66,6 +66,9 @@ def load(path: Path, pixel: float, margin: float) -> Sequence:
 
 
 def sequence(ds: xr.Dataset, pixel: float, margin: float) -> Sequence:
+    """A recording with `mesh` and `correlation` in pixels [m] of the network's picture, which ends
+    `margin` [m] from the mesh, see `tracker.canvas`.
+    """
     mesh = ds.mesh.values
     film = canvas(ds, mesh, pixel, margin)
     frames, *shape, _ = mesh.shape

@@ -46,14 +46,13 @@ def longitudinal_strain(mesh: np.ndarray, ed_frame: int = 0) -> tuple[np.ndarray
 
 
 class Peaks(NamedTuple):
-    """Of strain curves: fractions, negative where the wall has shortened."""
+    """Of strain curves, in their unit: negative where the wall has shortened."""
 
     end_systolic: np.ndarray
     peak_systolic: np.ndarray  # most shortened from end-diastole to end-systole
     peak: np.ndarray  # and in the whole beat
-    post_systolic_index: (
-        np.ndarray
-    )  # share of what is reached after ES; NaN if that is no shortening
+    # Share of what is reached after ES; NaN if that is no shortening.
+    post_systolic_index: np.ndarray
 
 
 def peaks(strain: np.ndarray, es_frame: int, ed_frame: int = 0) -> Peaks:

@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from tas_lib import cli, recording, report
 from tas_lib.anatomy import VIEWS
-from tas_lib.bullseye import NAMES, bullseye
+from tas_lib.bullseye import bullseye
 from tas_lib.clicks import THICKNESS_MM
 from tas_lib.measurement import THICKER, Measurement, measure, number, spread
 from tas_lib.observers import LOST, NEAR, SHARE
+from tas_lib.regional import SEGMENTS
 from tas_lib.strain import segment_names
 
 MADE = {"command": "tas strain <loop>", "sha256": {"loop.mp4": "ab12"}}
@@ -140,7 +141,7 @@ def test_all_files_say_the_same(view_of, tmp_path):
 
 def test_the_bullseye_has_the_views_where_they_belong_and_blanks_elsewhere():
     """Anterior up, septum left; A4C cuts inferoseptal (lower left) and anterolateral walls."""
-    assert len(NAMES) == 18 == len({n for view in VIEWS for n in segment_names(view)})
+    assert len(SEGMENTS) == 18 == len({n for view in VIEWS for n in segment_names(view)})
     strain = dict.fromkeys(segment_names("A4C"), -20.0)
     figure, ax = plt.subplots(subplot_kw={"projection": "polar"})
     bullseye(ax, strain, {"basal inferoseptal"})

@@ -62,7 +62,7 @@ def train(
 
     Every tenth patient is kept for validation. Writes best.safetensors, the weights with the least
     trajectory error there, and log.csv. A run that was killed goes on from its last checkpoint, of
-    at most five minutes before, to the same bits.
+    at most five minutes before; on a CPU with as many threads to the same bits.
 
     \b
     Examples (the second with two GPUs, which see an example each a step):

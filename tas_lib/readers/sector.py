@@ -126,10 +126,7 @@ def to_recording(
     mask = sector.mask(grey.shape[1:])
     rows, columns = (slice(*(np.flatnonzero(mask.any(axis=k))[[0, -1]] + (0, 1))) for k in (1, 0))
     shown = np.where(mask, grey, 0)[:, rows, columns]
-    kept = [0]
-    for i in range(1, len(shown)):
-        if (shown[i] != shown[kept[-1]]).any():
-            kept.append(i)
+    kept = np.flatnonzero(np.append(True, (shown[1:] != shown[:-1]).any((1, 2))))
     ds = recording.new(
         shown[kept] / np.float32(255),
         time[kept] - time[0],
