@@ -6,6 +6,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+import torch
 from conftest import field
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,24 @@ def test_points_just_beside_and_below_the_picture_still_count(acquisition, opera
         seen, point = operator([x], [z], [1.0]), np.array([[x], [z]])
         assert relative_error(seen, exact_image(acquisition, *point, [1.0])) < 0.05
     assert operator.dropped == before
+
+
+def test_what_lies_before_the_grid_is_dropped(acquisition, operator):
+    """Before the lens' focus the wavefront reaches far points earlier than the plane."""
+    before = operator.dropped
+    rows, *_ = operator.points([0.0, 0.0], [20e-3, 20e-3], [1.0, 1.0], [0.0, 0.1])
+    assert len(rows) == 1 and operator.dropped == before + 1
+
+
+def test_sensitivity_has_the_same_bits_with_any_number_of_threads():
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(SectorOperator(Acquisition(), progress=False).sensitivity)
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("which", range(4))

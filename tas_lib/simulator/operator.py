@@ -57,7 +57,8 @@ class SectorOperator:
         self._pad = n_r, n_a = tuple(np.max([band.reach for band in bands], axis=0).tolist())
         size = len(acq.depth) + 2 * n_r, acq.n_lines + 2 * n_a
         self.grid = tuple(2 * next_fast_len(-(-n // 2)) for n in size)  # even
-        self.zones = [Zone(acq, band, n_a, self.device) for band in bands]
+        with one_thread():
+            self.zones = [Zone(acq, band, n_a, self.device) for band in bands]
 
     @property
     def rank(self) -> list[int]:
@@ -72,7 +73,8 @@ class SectorOperator:
         medium then shows the same grey everywhere, whatever spreads or attenuates the beams.
         """
         acq = self.acq
-        power = torch.cat([zone.power() for zone in self.zones]).cpu().numpy()
+        with one_thread():
+            power = torch.cat([zone.power() for zone in self.zones]).cpu().numpy()
         return np.sqrt(power * acq.depth[:, None] * acq.range_step * acq.angle_step)
 
     def __call__(
@@ -117,7 +119,7 @@ class SectorOperator:
             rc = rc * self._elevation(r, y)
         row = (seen - acq.r_min) / acq.range_step + n_r
         column = (angle + acq.sector / 2) / acq.angle_step + n_a
-        keep = (r >= acq.r_min) & (row <= len(acq.depth) - 1 + 2 * n_r) & (z > 0)
+        keep = (r >= acq.r_min) & (z > 0) & (row >= 0) & (row <= len(acq.depth) - 1 + 2 * n_r)
         keep &= (column >= 0) & (column <= acq.n_lines - 1 + 2 * n_a)
         dropped = int(len(keep) - keep.sum())
         if dropped:
