@@ -26,7 +26,6 @@ from tas_lib.artefacts import Scanner
 from tas_lib.clinic import Pose, image
 from tas_lib.collection import Collection
 from tas_lib.errors import InputError
-from tas_lib.farm import each
 from tas_lib.heart import Heart
 from tas_lib.patients import random_heart
 from tas_lib.simulator import CLINICAL, operator_of
@@ -209,12 +208,9 @@ def make_cohort(
     )
     total = n * len(cohort.visits) * len(cohort.views)
     done = total - sum(map(len, absent.values()))
-    with tqdm(total=total, initial=done, desc=name, unit="recording", disable=not progress) as bar:
-        for case, about in each(partial(_make, folder=folder, half=half), missing, workers):
-            if isinstance(about, InputError):
-                raise about
-            made.enter(case.file, **about)
-            bar.update()
+    make = partial(_make, folder=folder, half=half)
+    bar = tqdm(total=total, initial=done, desc=name, unit="recording", disable=not progress)
+    made.fill(make, missing, lambda case: case.file, bar, workers, strict=True)
     return made.manifest
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import xarray as xr
+from tqdm import tqdm
 
 from tas_lib import recording
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, unwritable
+from tas_lib.farm import each
 from tas_lib.locks import hold
 from tas_lib.provenance import PACKAGES, facts
 
+Item = TypeVar("Item")
 MANIFEST = "manifest.json"
 
 
@@ -42,10 +45,35 @@ class Collection:
     def __getitem__(self, file: str) -> dict[str, Any]:
         return self._entries[file]
 
-    def add(self, file: str, ds: xr.Dataset, **about: Any) -> None:
-        """Save a recording and enter it in the manifest."""
-        recording.save(ds, self.folder / file)
-        self.enter(file, **about)
+    def fill(
+        self,
+        make: Callable[[Item], dict[str, Any]],
+        missing: Iterable[Item],
+        file_of: Callable[[Item], str],
+        bar: tqdm,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        *,
+        strict: bool = False,
+    ) -> dict[str, str]:
+        """Enter what `make` writes and returns of each item -> why there is none, by file.
+
+        What cannot be made is there no longer, if it was, so that nothing outlives its source.
+        workers, scheduler: see `farm.each`. strict: raise the first InputError instead.
+        """
+        failed = {}
+        with bar:
+            for item, about in each(make, missing, workers, scheduler):
+                file = file_of(item)
+                if isinstance(about, InputError):
+                    self._drop(file)
+                    if strict:
+                        raise about
+                    failed[file] = str(about)
+                else:
+                    self.enter(file, **about)
+                bar.update()
+        return failed
 
     def enter(self, file: str, **about: Any) -> None:
         """Enter a recording that is in the folder in the manifest.
@@ -59,6 +87,17 @@ class Collection:
             **about,
             "made_with": len(self.manifest["made_with"]) - 1,
         }
+        self._write()
+
+    def _drop(self, file: str) -> None:
+        if self._entries.pop(file, None):
+            self._write()
+        try:
+            (self.folder / file).unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self.folder / file, error) from error
+
+    def _write(self) -> None:
         self.manifest["recordings"] = [self._entries[name] for name in sorted(self._entries)]
         with recording.replacing(self.folder / MANIFEST) as temporary:
             temporary.write_text(json.dumps(self.manifest, indent=1))
@@ -74,7 +113,7 @@ class Collection:
         ]
         if changed:
             problem = f"{self.folder}: a part was made with {', '.join(changed)}"
-            warnings.warn(problem, stacklevel=3)
+            warnings.warn(problem, stacklevel=4)
         if changed or not made_with:
             made_with.append(now)
 

@@ -23,7 +23,6 @@ from tqdm import tqdm
 from tas_lib import recording, strategies
 from tas_lib.collection import Collection, digest
 from tas_lib.errors import InputError
-from tas_lib.farm import each
 from tas_lib.parallel import one_thread
 from tas_lib.recording import MESH_DIMS
 from tas_lib.scene import Choices, Scene, acquisition_for
@@ -129,15 +128,20 @@ def make_dataset(
     sequence whose template has changed is made anew. A template of which none can be made is left
     out, and its reason returned under `failed`. A sequence depends on its template and mesh, the
     template's name and `seed` alone. Raises InputError: an unknown strategy, a folder that holds
-    something else or the templates.
+    something else or the templates, two templates of one name.
     """
     check_strategy(strategy)
     folder, sources = Path(folder).resolve(), [path.resolve() for path in sources]
     if any(path.parent == folder for path in sources):
         raise InputError(folder, "folder", "holds the templates", "name another one")
+    named = {path.name: path for path in sources}
+    for path in sources:
+        if named[path.name] != path:
+            problem = f"has the name of {named[path.name]}"
+            raise InputError(path, "file", problem, "name each template otherwise")
     choices = Choices()
     identity = {"strategy": strategy, "seed": seed, "choices": dataclasses.asdict(choices)}
-    made, failed = Collection(folder, identity), {}
+    made = Collection(folder, identity)
     make = partial(
         _make,
         folder=folder,
@@ -146,19 +150,19 @@ def make_dataset(
         choices=choices,
         motion=motion and motion.resolve(),
     )
-    with tqdm(sources, strategy, unit="sequence", disable=not progress) as bar:
-        missing = []
-        for source in sources:
-            if made.has(source.name) and _current(made[source.name], source, motion):
-                bar.update()
-            else:
-                missing.append(source)
-        for source, about in each(make, missing, workers, scheduler):
-            if isinstance(about, InputError):
-                failed[source.name] = str(about)
-            else:
-                made.enter(source.name, **about)
-            bar.update()
+    missing = [
+        source
+        for source in named.values()
+        if not (made.has(source.name) and _current(made[source.name], source, motion))
+    ]
+    bar = tqdm(
+        desc=strategy,
+        total=len(named),
+        initial=len(named) - len(missing),
+        unit="sequence",
+        disable=not progress,
+    )
+    failed = made.fill(make, missing, lambda source: source.name, bar, workers, scheduler)
     return made.manifest | {"failed": failed}
 
 

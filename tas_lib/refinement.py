@@ -181,7 +181,7 @@ def make_motion(
     other weights gave is made anew. What cannot be tracked is left out and listed under `failed`.
     """
     folder, weights = Path(folder).resolve(), Path(weights).resolve()
-    made, failed = Collection(folder, {"motion": "tracked"}), {}
+    made = Collection(folder, {"motion": "tracked"})
     found = digest(weights)
     make = partial(_tracked, folder=folder, weights=weights, found=found)
 
@@ -190,12 +190,8 @@ def make_motion(
         return made.has(path.name) and of.items() <= made[path.name].items()
 
     missing = [path.resolve() for path in templates if not current(path)]
-    pairs = each(make, missing, workers, scheduler)
-    for path, about in tqdm(pairs, "motion", total=len(missing), unit="film", disable=not progress):
-        if isinstance(about, InputError):
-            failed[path.name] = str(about)
-        else:
-            made.enter(path.name, **about)
+    bar = tqdm(desc="motion", total=len(missing), unit="film", disable=not progress)
+    failed = made.fill(make, missing, lambda path: path.name, bar, workers, scheduler)
     return made.manifest | {"failed": failed}
 
 

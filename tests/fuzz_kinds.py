@@ -137,7 +137,8 @@ IDENTITY = {"strategy": "s1", "seed": 0}
 def data_set(folder):
     made = Collection(folder, IDENTITY)
     for seed in (0, 1):
-        made.add(f"{seed}.nc", clip(seed), patient=f"one {seed}", frames=6)
+        recording.save(clip(seed), folder / f"{seed}.nc")
+        made.enter(f"{seed}.nc", patient=f"one {seed}", frames=6)
     return folder / "manifest.json"
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import interp1d
 from typer.testing import CliRunner
 
-from tas_lib import cli, dataset, farm, recording, segmentation
+from tas_lib import cli, collection, dataset, farm, recording, segmentation
 from tas_lib.collection import MANIFEST
 from tas_lib.dataset import make_dataset, simulate
 from tas_lib.errors import InputError
@@ -21,7 +21,7 @@ from tas_lib.simulator import WIDE
 @pytest.fixture
 def quick(monkeypatch, operator):
     """The small operator, few scatterers, in this process."""
-    monkeypatch.setattr(dataset, "each", lambda make, items, *_: farm.each(make, items, 1))
+    monkeypatch.setattr(collection, "each", lambda make, items, *_: farm.each(make, items, 1))
     monkeypatch.setattr(dataset, "operator_of", lambda acq: operator)
     monkeypatch.setattr(dataset, "Choices", lambda: Choices(density=1.0))
 
@@ -179,6 +179,22 @@ def test_a_changed_template_has_its_sequence_made_anew(templates, quick, tmp_pat
     recording.save(ds.assign(mesh=ds.mesh + 1e-4), templates[1])
     after = digests()
     assert after[0] == before[0] and after[1] != before[1] and after[2] == before[2]
+
+
+def test_a_changed_template_that_fails_leaves_no_sequence(templates, quick, tmp_path):
+    out = tmp_path / "d0"
+    make_dataset(templates, out, "s1", progress=False)
+    templates[1].write_bytes(b"broken")
+    assert list(make_dataset(templates, out, "s1", progress=False)["failed"]) == [templates[1].name]
+    left = {templates[0].name, templates[2].name}
+    assert {e["file"] for e in json.loads((out / MANIFEST).read_text())["recordings"]} == left
+    assert {path.name for path in out.iterdir()} == {*left, MANIFEST}
+
+
+def test_templates_of_one_name_are_refused(templates, quick, tmp_path):
+    other = recording.save(recording.open(templates[1]), tmp_path / "other" / templates[0].name)
+    with pytest.raises(InputError, match="has the name of .*; name each template otherwise"):
+        make_dataset([*templates, other], tmp_path / "d0", "s1", progress=False)
 
 
 def test_wide_templates_have_a_simulator_of_their_own(wall_clip, operator):

@@ -52,7 +52,8 @@ def test_no_room_for_weights(tmp_path):
 
 def test_no_room_for_a_manifest_keeps_the_one_before(clip, tmp_path):
     made = Collection(tmp_path, {"seed": 0})
-    made.add("0.nc", clip)
+    recording.save(clip, tmp_path / "0.nc")
+    made.enter("0.nc")
     whole = (tmp_path / MANIFEST).read_text()
     recording.save(clip, tmp_path / "1.nc")
     no_room(lambda: made.enter("1.nc", patient="x" * 300), tmp_path, MANIFEST)
@@ -101,8 +102,9 @@ def test_two_runs_in_one_folder_are_one_too_many(clip, tmp_path):
     finally:
         other.kill()
         other.communicate()
+    recording.save(clip, tmp_path / "0.nc")
     for _ in range(2):  # a killed process holds nothing, and this one may come again
-        Collection(tmp_path, {"seed": 0}).add("0.nc", clip)
+        Collection(tmp_path, {"seed": 0}).enter("0.nc")
 
 
 def test_a_file_that_was_made_anew_is_held_anew(tmp_path):

@@ -143,6 +143,9 @@ def test_motion_is_tracked_anew_for_other_templates_and_weights(templates, tmp_p
     recording.save(ds.assign(mesh=ds.mesh + 1e-4), templates[1])
     again = made(paths[0])
     assert again[0] == first[0] and again[1] != first[1] and again[2] == first[2]
+    templates[1].write_bytes(b"broken")
+    assert made(paths[0]) == [first[0], first[2]]
+    assert not (tmp_path / "motion" / templates[1].name).exists()
 
 
 @pytest.mark.weekly
