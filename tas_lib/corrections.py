@@ -81,20 +81,27 @@ def keyframes(
 ) -> dict[int, np.ndarray]:
     """Corrected meshes (l, r, 2) [m] by frame of the beat, of tracks (time, l, r, 2) [m].
 
-    Raises InputError: corrections outside the beat, or in the frame `start` of the drawn walls.
+    Those of a frame that was dropped as a repetition join those of the frame before it. Raises
+    InputError: corrections outside the beat, or in the frame `start` of the drawn walls, or of one
+    point by two frames that are one.
     """
     first, last = (int(beat.frame[k]) for k in (0, -1))
-    meshes = {}
-    for frame in sorted({c.frame for c in corrections.corrections}):
-        if not first <= frame <= last:
-            problem = f"{frame} lies outside the beat, frames {first} to {last}"
+    groups: dict[int, list[Correction]] = {}
+    for c in sorted(corrections.corrections, key=lambda c: c.frame):
+        if not first <= c.frame <= last:
+            problem = f"{c.frame} lies outside the beat, frames {first} to {last}"
             raise InputError(corrections.source, "frame", problem, "correct frames of the beat")
-        t = frame_index(beat, frame)
+        groups.setdefault(frame_index(beat, c.frame), []).append(c)
+    meshes = {}
+    for t, points in groups.items():
+        frame = points[0].frame
         if t == start:
             problem = f"{frame} is the one in which the walls were given"
             raise InputError(corrections.source, "frame", problem, "correct these walls instead")
-        points = [c for c in corrections.corrections if c.frame == frame]
         along = np.array([c.along for c in points])
+        if (np.diff(np.sort(along)) < APART).any():
+            problem = f"{frame} and a repetition of it both correct one point"
+            raise InputError(corrections.source, "frame", problem, "keep one of the two")
         true = to_metres(np.array([[c.column, c.row] for c in points]), beat)
         node = np.linspace(0, 1, tracks.shape[1])
         shown = np.stack([np.interp(along, node, x) for x in centreline(tracks[t]).T], axis=-1)

@@ -104,6 +104,19 @@ def test_frames_that_cannot_be_corrected_are_named(beat, run):
         )
 
 
+def test_a_frame_and_its_dropped_repetition_are_corrected_as_one(beat, run):
+    gap = beat.isel(time=np.delete(np.arange(FRAMES), 10))  # frame 10 repeated 9
+    tracks = np.delete(run.tracks.values, 10, axis=0)
+    one, other = Correction(9, 0.25, 40.0, 60.0), Correction(9, 0.75, 100.0, 55.0)
+    repeated = Correction(10, 0.75, 100.0, 55.0)
+    (wanted,), (found,) = (
+        keyframes(said([one, second]), gap, tracks, 0).values() for second in (other, repeated)
+    )
+    np.testing.assert_array_equal(found, wanted)
+    twice = said([other, repeated])
+    refuses(lambda: keyframes(twice, gap, tracks, 0), "corrections", "frame", "one of the two")
+
+
 def test_corrections_come_back_from_their_file(beat, tmp_path):
     given = said(truth(beat, 9, 0.1, 0.5))
     loaded = corrections.load(write(given, corrections.FORMAT, tmp_path / "points.json"))
