@@ -108,9 +108,10 @@ def walls_from_mask(
             remedy = "correct the label, or leave the frame out"
             raise InputError(where, name, f"no pixel has the label {label}", remedy)
     pieces = ndimage.label(labels == cavity)[0]
-    blood = ndimage.binary_fill_holes(pieces == np.argmax(np.bincount(pieces.flat)[1:]) + 1)
+    blood = pieces == np.argmax(np.bincount(pieces.flat)[1:]) + 1
     pieces = ndimage.label((labels == cavity) | (labels == myocardium))[0]
     heart = ndimage.binary_fill_holes(pieces == pieces[blood].max())
+    blood = ndimage.binary_fill_holes(blood)
     if blood[[0, -1]].any() or blood[:, [0, -1]].any():
         raise InputError(where, "cavity", "touches the image's border", "leave the frame out")
     step = np.array([x[1] - x[0], z[1] - z[0]])

@@ -113,6 +113,17 @@ def test_specks_and_holes_are_ignored(labels):
         np.testing.assert_array_equal(there, line)
 
 
+@pytest.mark.parametrize("label", [1, 2])
+def test_an_island_in_a_hole_of_the_cavity_is_not_the_heart(labels, label):
+    z, x = grid()
+    away = np.hypot(*np.meshgrid(x, z - 70e-3))
+    holed = np.where(away < 2e-3, np.where(away < 0.75e-3, label, 0), labels)
+    for line, there in zip(
+        walls_from_mask(labels, z, x), walls_from_mask(holed, z, x), strict=True
+    ):
+        np.testing.assert_array_equal(there, line)
+
+
 def test_an_atrium_is_outside(labels):
     z, x = grid()
     zz, xx = np.meshgrid(z, x, indexing="ij")
