@@ -24,12 +24,13 @@ from tas_lib.chambers import Tissue
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart
 from tas_lib.simulator import Acquisition, uniform
-from tas_lib.simulator.elevation import two_way
+from tas_lib.simulator.elevation import extent, two_way
 
 if TYPE_CHECKING:
     from tas_lib.clinic import Pose
 
 BLOOD = Tissue.LV_BLOOD, Tissue.LEFT_ATRIUM, Tissue.RIGHT_VENTRICLE, Tissue.RIGHT_ATRIUM
+LEAST = 30e-3  # out of the plane, up to which the slice's energy is summed [m]
 SEEN = 0.97  # share of the slice's energy; what never comes so near the plane is left out
 BELOW, BESIDE = 12e-3, np.deg2rad(4.0)  # of the picture: what moves into it [m], [rad]
 NODE = 8e-3  # of the grid on which the heart's motion across the plane is looked up [m]
@@ -66,12 +67,12 @@ def slice_profile(acq: Acquisition) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     plane SEEN of its energy reaches: all (depth,) [m].
     """
     r = np.linspace(acq.r_min, acq.r_max, 24)
-    y = np.linspace(0, 30e-3, 601)
-    energy = np.array(
-        [cumulative_trapezoid(np.abs(two_way(acq, a, y)) ** 2, y, initial=0) for a in r]
-    )
-    half = np.array([np.interp(SEEN * e[-1], e, y) for e in energy])
-    return r, 2 * energy[:, -1], half
+    thickness, half = np.empty((2, len(r)))
+    for k, a in enumerate(r):
+        y = np.linspace(0, max(LEAST, extent(acq, a, 2.5)), 601)
+        energy = cumulative_trapezoid(np.abs(two_way(acq, a, y)) ** 2, y, initial=0)
+        thickness[k], half[k] = 2 * energy[-1], np.interp(SEEN * energy[-1], energy, y)
+    return r, thickness, half
 
 
 class Slice:

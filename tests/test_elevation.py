@@ -15,6 +15,7 @@ from tas_lib.simulator.elevation import (
     two_way,
     width,
 )
+from tas_lib.tissue import slice_profile
 
 ACQ = Acquisition()
 OTHER = Acquisition(
@@ -214,6 +215,13 @@ def test_the_path_is_that_of_the_wavefront_from_the_focus():
         at = np.linspace(0, width(ACQ, r) / 2, 50)
         left = two_way(ACQ, r, at) * np.exp(2j * K * path(ACQ, r, at))
         assert np.abs(np.angle(left)).max() < 0.5
+
+
+def test_a_slice_is_summed_to_its_end_whatever_the_lens():
+    acq = replace(ACQ, probe=Probe(elevation_focus=20e-3), r_min=120e-3)
+    y = np.linspace(0, 0.15, 3001)
+    energy = np.abs(two_way(acq, acq.r_max, y)) ** 2
+    assert slice_profile(acq)[1][-1] == pytest.approx(2 * energy.sum() * y[1], rel=5e-3)
 
 
 def test_attenuation_takes_the_high_frequencies_and_widens_the_slice():

@@ -105,10 +105,15 @@ def two_way(acq: Acquisition, r: ArrayLike, y: ArrayLike) -> np.ndarray:
     return out
 
 
+def extent(acq: Acquisition, r: float, lobes: float) -> float:
+    """y [m] at which, at range r [m], the beam and so many side lobes beside it end."""
+    edge = acq.probe.height / 2 * abs(r / acq.probe.elevation_focus - 1)
+    return edge + lobes * acq.wavelength * r / acq.probe.height
+
+
 def _profile(acq: Acquisition, r: float) -> tuple[np.ndarray, np.ndarray]:
     """y (elevation,) [m], fine, from 0 to where nothing is seen, and w there."""
-    edge = acq.probe.height / 2 * abs(r / acq.probe.elevation_focus - 1)
-    y = np.linspace(0, edge + 8 * acq.wavelength * r / acq.probe.height, 1500)
+    y = np.linspace(0, extent(acq, r, 8), 1500)
     return y, two_way(acq, r, y)
 
 
