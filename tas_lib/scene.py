@@ -203,5 +203,13 @@ class Scene:
     def _gain(self) -> float:
         """The white level with which the simulated ES frame is as bright as the template's."""
         envelope = self._envelope(self.background, self.background_bsc(self.es))
-        aim = float(self.template.bmode[self.es].mean())
-        return brentq(lambda w: self._show(envelope, w).mean() - aim, 1e-3, 1e3, rtol=1e-3)
+        aim, ends = float(self.template.bmode[self.es].mean()), (1e-3, 1e3)
+
+        def excess(white: float) -> float:
+            return self._show(envelope, white).mean() - aim
+
+        if not excess(ends[0]) > 0 > excess(ends[1]):
+            source = self.template.attrs.get("source", "template")
+            problem = f"has a mean of {aim:.2g} at end-systole, which no gain gives"
+            raise InputError(source, "bmode", problem, "give a clip that shows something there")
+        return brentq(excess, *ends, rtol=1e-3)

@@ -320,6 +320,13 @@ def test_a_black_template_is_refused(beating, operator):
         Scene(beating.assign(bmode=0 * beating.bmode), operator=operator, progress=False)
 
 
+@pytest.mark.parametrize("es, others", [(0, 1), (1e-4, 1), (1e-6, 1e-6)])
+def test_a_template_too_dark_at_end_systole_is_refused(beating, operator, es, others):
+    grey = beating.bmode * np.where(np.arange(len(MOVES)) == 2, es, others)[:, None, None]
+    with pytest.raises(InputError, match="wall: bmode: has a mean of .* which no gain gives; give"):
+        Scene(beating.assign(bmode=grey), operator=operator, progress=False)
+
+
 @pytest.mark.parametrize("name", ["gamma", "ramp", "density", "dynamic_range"])
 @pytest.mark.parametrize("value", [-1.0, 0.0, np.nan])
 def test_impossible_choices_are_refused(name, value):
