@@ -179,7 +179,7 @@ class Scan:
             problem = "images another acquisition than the scanner's"
             raise InputError("scan", "operator", problem, "make one of scanner.acquisition")
         right, _, down = pose.axes
-        walls = heart.outline(pose.in_plane([0.0, 0.0]), right, down)
+        walls = heart.anatomy.outline(pose.in_plane([0.0, 0.0]), right, down)
         self.mesh = mesh_from_walls(*walls, *MESH, where=f"heart in {pose.view}")  # at ED
         self.console = Console(scanner, self.operator, seed)
         rng = np.random.default_rng([seed, 1])
@@ -204,13 +204,8 @@ class Scan:
 
 def with_truth(ds: xr.Dataset, path: np.ndarray) -> xr.Dataset:
     """Add mesh, elevation and strain, see `image`, of material points (time, l, r, [x, y, z])."""
-    ds = ds.assign_coords(
-        longitudinal=np.linspace(0, 1, path.shape[1]),
-        radial=np.linspace(0, 1, path.shape[2]),
-        axis=["x", "z"],
-        segment=segment_names(ds.attrs["view"]),
-    )
-    ds["mesh"] = (MESH_DIMS, path[..., [0, 2]])
+    ds = recording.with_nodes(ds, path[..., [0, 2]])
+    ds = ds.assign_coords(segment=segment_names(ds.attrs["view"]))
     ds["elevation"] = (MESH_DIMS[:3], path[..., 1], {"units": "m"})
     for suffix, line in (("", path), ("_in_plane", path[..., [0, 2]])):
         length = segment_lengths(centreline(line))

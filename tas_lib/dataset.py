@@ -102,11 +102,9 @@ def templates_in(folder: str | Path) -> list[Path]:
 def open_template(path: Path) -> xr.Dataset:
     """A recording of which a sequence can be made. Raises InputError."""
     template = recording.open(path)
-    needed = (*NEEDED, "seed") if "elevation" in template else (*NEEDED, "mesh")
-    for name in needed:
-        if name not in template and name not in template.attrs:
-            remedy = "make templates with `tas template` or `tas cohort`"
-            raise InputError(path, name, "is missing", remedy)
+    also = "seed" if "elevation" in template else "mesh"
+    remedy = "make templates with `tas template` or `tas cohort`"
+    recording.need(template, (*NEEDED, also), remedy, path)
     return template
 
 

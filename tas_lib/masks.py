@@ -17,7 +17,7 @@ from scipy.signal import savgol_filter
 
 from tas_lib.errors import InputError
 from tas_lib.mesh import mesh_from_walls
-from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.recording import validate, with_nodes
 
 BLUR = 1.5  # SD of the blur, in longer sides of a pixel
 PAD = 16  # pixels around the image, so that outlines close
@@ -73,12 +73,7 @@ def with_mesh(
     labels, z, x = (recording[name].values for name in ("labels", "z", "x"))
     frames = recording["frame"].values if "frame" in recording.coords else None
     mesh = mesh_from_masks(labels, z, x, n_longitudinal, n_radial, where=where, frames=frames)
-    meshed = recording.drop_dims(MESH_DIMS[1:], errors="ignore").assign(mesh=(MESH_DIMS, mesh))
-    nodes: Any = {
-        "longitudinal": np.linspace(0, 1, n_longitudinal),
-        "radial": np.linspace(0, 1, n_radial),
-    }
-    return validate(meshed.assign_coords(**nodes, axis=["x", "z"]), where)
+    return validate(with_nodes(recording, mesh), where)
 
 
 def walls_from_mask(
@@ -86,16 +81,15 @@ def walls_from_mask(
     z: np.ndarray,
     x: np.ndarray,
     *,
-    cavity: int = 1,
-    myocardium: int = 2,
     where: str = "mask",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Endo- and epicardium, (points, 2) [x, z] m each, of one label image (z, x); z, x [m] uniform.
 
     Points run a pixel apart from the image-left base over the apex (on top) to the image-right one.
-    Other labels (CAMUS: 0 background, 3 left atrium) are outside. Only the largest piece of cavity
-    and the wall joined to it count, holes filled; the wall may touch the border. Raises InputError:
-    shape unlike z, x; no integers; a label missing; cavity at the border; no two base corners.
+    Labels but cavity, 1, and myocardium, 2, are outside (CAMUS: 3 left atrium). Only the largest
+    piece of cavity and the wall joined to it count, holes filled; the wall may touch the border.
+    Raises InputError: shape unlike z, x; no integers; a label missing; cavity at the border; no two
+    base corners.
     """
     labels = np.asarray(labels)
     if labels.shape != (len(z), len(x)):
@@ -103,13 +97,13 @@ def walls_from_mask(
         raise InputError(where, "labels", problem, "give one label per pixel, depth first")
     if not np.isfinite(labels).all() or (labels != np.rint(labels)).any():
         raise InputError(where, "labels", "are NaN or no integers", "resample by nearest pixel")
-    for name, label in (("cavity", cavity), ("myocardium", myocardium)):
+    for name, label in (("cavity", 1), ("myocardium", 2)):
         if not (labels == label).any():
             remedy = "correct the label, or leave the frame out"
             raise InputError(where, name, f"no pixel has the label {label}", remedy)
-    pieces = ndimage.label(labels == cavity)[0]
+    pieces = ndimage.label(labels == 1)[0]
     blood = pieces == np.argmax(np.bincount(pieces.flat)[1:]) + 1
-    pieces = ndimage.label((labels == cavity) | (labels == myocardium))[0]
+    pieces = ndimage.label((labels == 1) | (labels == 2))[0]
     heart = ndimage.binary_fill_holes(pieces == pieces[blood].max())
     blood = ndimage.binary_fill_holes(blood)
     if blood[[0, -1]].any() or blood[:, [0, -1]].any():

@@ -17,7 +17,7 @@ from scipy.interpolate import PchipInterpolator, make_smoothing_spline
 from tas_lib.contours import Contour, Contours
 from tas_lib.drawings import cut_to_beat, for_clip, frame_index, to_metres
 from tas_lib.errors import InputError
-from tas_lib.recording import MESH_DIMS, triangle_areas, validate
+from tas_lib.recording import triangle_areas, validate, with_nodes
 
 SMOOTHING = 0.01  # of a wall's length: detail of this size (Gaussian-equivalent SD) is drawn noise
 APEX_WIDTH = 0.01  # of the apex's distance from the base: points this much nearer still count
@@ -52,12 +52,7 @@ def template_mesh(
 
     cut = cut_to_beat(contours, recording)
     start = recording.time.values[frame_index(recording, contours.ed_frame)]
-    cut["mesh"] = (MESH_DIMS, path(start + cut.time.values))
-    cut = cut.assign_coords(
-        longitudinal=np.linspace(0, 1, n_longitudinal),
-        radial=np.linspace(0, 1, n_radial),
-        axis=["x", "z"],
-    )
+    cut = with_nodes(cut, path(start + cut.time.values))
     cut.attrs |= {
         "mesh_source": f"drawn by {contours.author}, {contours.date}",
         "mesh_uncertainty_mm": contours.uncertainty_mm,
@@ -169,7 +164,7 @@ def _offset(line: np.ndarray, side: np.ndarray, width: float) -> np.ndarray:
 def locate(mesh: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Index coordinates (points, 2) of points (points, 2) [m] in one frame (l, r, 2).
 
-    The exact inverse of `carry` (closed form in each cell); NaN outside the mesh.
+    The exact inverse of `interpolate` (closed form in each cell); NaN outside the mesh.
     """
     points = np.asarray(points, np.float64)
     corners = np.stack((mesh[:-1, :-1], mesh[1:, :-1], mesh[:-1, 1:], mesh[1:, 1:]))
@@ -224,11 +219,6 @@ def interpolate(values: np.ndarray, uv: np.ndarray) -> np.ndarray:
     return (1 - s) * left + s * ((1 - t) * values[i + 1, j] + t * values[i + 1, j + 1])
 
 
-def carry(mesh: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Positions (points, 2) [m] in one frame (l, r, 2) of points with index coordinates uv."""
-    return interpolate(mesh, uv)
-
-
 def centreline(mesh: np.ndarray) -> np.ndarray:
     """The middle line (..., l, 2) of a mesh (..., l, r, 2); of two middle lines, their mean."""
     r = mesh.shape[-2]
@@ -241,11 +231,6 @@ def outline(mesh: np.ndarray) -> shapely.Polygon:
     polygon = shapely.Polygon(np.concatenate(edge))
     shapely.prepare(polygon)
     return polygon
-
-
-def wall_distance(mesh: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Distance [m] of points (points, 2) from the myocardium of one frame; 0 inside. Exact."""
-    return shapely.distance(outline(mesh), shapely.points(points))
 
 
 def mask(mesh: np.ndarray, z: np.ndarray, x: np.ndarray) -> np.ndarray:

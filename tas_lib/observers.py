@@ -18,7 +18,7 @@ from scipy.interpolate import CubicSpline, RBFInterpolator
 
 from tas_lib.errors import InputError
 from tas_lib.mesh import centreline, mesh_from_walls
-from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.recording import check_mesh, need
 from tas_lib.speckle import correlation
 from tas_lib.strain import segment_nodes
 from tas_lib.tissue import random_field
@@ -53,20 +53,16 @@ def observer(recording: xr.Dataset, rng: np.random.Generator, frame: int | None 
     frame: on which the walls are drawn; by default the observer's own ES, where the paper starts
     (section III-C.3). Raises InputError where no drawing fits into the sector.
     """
-    for name in ("mesh", "es_frame"):
-        if name not in recording and name not in recording.attrs:
-            source = recording.attrs.get("source", "recording")
-            raise InputError(source, name, "is missing", "observe a recording with its truth")
+    need(recording, ("mesh", "es_frame"), "observe a recording with its truth")
     late = rng.normal(0, ES_TIME)
     time, es = recording.time.values, int(recording.attrs["es_frame"])
     es = int(np.abs(time - time[es] - late).argmin())
     frame = es if frame is None else frame
     true = recording.mesh.values[frame]
-    still = recording.isel(time=[0, 1]).assign_attrs(ed_frame=0, es_frame=0)
     for _ in range(DRAWINGS):
         try:
             mesh = mesh_from_walls(*_drawn(true, rng), *true.shape[:2])
-            validate(still.assign(mesh=(MESH_DIMS, np.stack([mesh, mesh]))))
+            check_mesh(recording, mesh[None])
         except InputError as error:
             problem = error
             continue

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from tas_lib.errors import InputError
 from tas_lib.mesh import cavity, mask
-from tas_lib.speckle import Window, correlation, speckle_size
+from tas_lib.recording import need
+from tas_lib.speckle import correlation, speckle_size
 
 PERCENTILES = 5, 25, 50, 75, 95
 LAGS = 0.033, 0.133, 0.4  # one and four frames at 30 Hz, end-diastole to mid-cycle [s]
@@ -26,9 +26,7 @@ def realism(recording: xr.Dataset) -> dict[str, float]:
     (after so many ms, all of the wall) and left_33 .. (of the image-left wall without its apical
     third: the septum of an A4C, the wall that is seen best). Needs a mesh. Raises InputError.
     """
-    if "mesh" not in recording:
-        source = recording.attrs.get("source", "recording")
-        raise InputError(source, "mesh", "is missing", "add one, from contours or masks")
+    need(recording, ["mesh"], "add one, from contours or masks")
     grey: dict[str, list[np.ndarray]] = {"wall": [], "blood": []}
     z, x = recording.z.values, recording.x.values
     for frame, nodes in zip(recording.bmode.values, recording.mesh.values, strict=True):
@@ -41,7 +39,7 @@ def realism(recording: xr.Dataset) -> dict[str, float]:
     }
     result["contrast"] = result["wall_p50"] - result["blood_p50"]
     frames = np.linspace(0, recording.sizes["time"] - 1, STARTS).astype(int)
-    sizes = np.mean([speckle_size(recording, t, Window()) for t in frames], axis=0)
+    sizes = np.mean([speckle_size(recording, t) for t in frames], axis=0)
     result |= {
         f"speckle_{name}": 1e3 * float(size)
         for name, size in zip(("axial", "lateral"), sizes, strict=True)
@@ -63,8 +61,8 @@ def correlation_curve(recording: xr.Dataset, lags: Sequence[float] | np.ndarray)
     few = recording.isel(longitudinal=slice(None, None, 3), radial=slice(1, None, 2))
     curves = []
     for start in np.linspace(0, 0.9 * (len(time) - 1), STARTS).astype(int):
-        rho = correlation(few.assign_attrs(es_frame=int(start)))
-        mean = rho.mean(("longitudinal", "radial")).values[start:]
+        rho = correlation(few.isel(time=slice(start, None)).assign_attrs(es_frame=0))
+        mean = rho.mean(("longitudinal", "radial")).values
         after = time[start:] - time[start]
         curves.append(np.interp(lags, after, mean, right=np.nan))
     kept = np.isfinite(curves)

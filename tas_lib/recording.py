@@ -7,7 +7,7 @@ from the probe, x to the right of the image.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
@@ -102,7 +102,10 @@ def validate(ds: xr.Dataset, where: object = "recording") -> xr.Dataset:
     _check_coordinates(ds, where)
     _check_sector(ds, where)
     if "mesh" in ds:
-        _check_mesh(ds, where)
+        if "axis" in ds.coords and list(ds["axis"].values) != ["x", "z"]:
+            problem = f"is {list(ds['axis'].values)}"
+            raise InputError(where, "axis", problem, "order points as x, z")
+        check_mesh(ds, ds["mesh"].values, where)
     for name in ("ed_frame", "es_frame"):
         frame = ds.attrs.get(name, 0)
         if not isinstance(frame, int | np.integer) or not 0 <= frame < ds.sizes["time"]:
@@ -160,13 +163,14 @@ def _check_sector(ds: xr.Dataset, where: object) -> None:
         raise InputError(where, ", ".join(SECTOR[1:]), problem, "give rising distances in metres")
 
 
-def _check_mesh(ds: xr.Dataset, where: object) -> None:
-    mesh = ds["mesh"].values
+def check_mesh(ds: xr.Dataset, mesh: np.ndarray, where: object = "recording") -> None:
+    """Raise an InputError where a mesh (time, l, r, 2) [m] folds or leaves the recording's sector.
+
+    Of the recording, its sector's attributes are needed, or x and z.
+    """
     if mesh.shape[1] < 2 or mesh.shape[2] < 2 or mesh.shape[3] != 2:
         problem = f"shape {mesh.shape} is not (time, longitudinal >= 2, radial >= 2, 2)"
         raise InputError(where, "mesh", problem, "give points [x, z] on a grid of wall cells")
-    if "axis" in ds.coords and list(ds["axis"].values) != ["x", "z"]:
-        raise InputError(where, "axis", f"is {list(ds['axis'].values)}", "order points as x, z")
     outside = _distance_outside(ds, mesh)
     if outside.max() > TOLERANCE:
         frame = int(np.argmax(outside.max(axis=(1, 2))))
@@ -180,6 +184,24 @@ def _check_mesh(ds: xr.Dataset, where: object) -> None:
         problem = f"{int(folded[frame].any(axis=-1).sum())} cells are folded at frame {frame}"
         remedy = "check that the contours do not cross and run the same way round in every frame"
         raise InputError(where, "mesh", problem, remedy)
+
+
+def with_nodes(ds: xr.Dataset, mesh: np.ndarray) -> xr.Dataset:
+    """The recording with this mesh (time, l, r, 2) [m] in place of its own and all that lay on it.
+
+    Coordinates are 0 to 1 along and across the wall.
+    """
+    along, across = (np.linspace(0, 1, n) for n in mesh.shape[1:3])
+    ds = ds.drop_dims(MESH_DIMS[1:], errors="ignore").assign(mesh=(MESH_DIMS, mesh))
+    return ds.assign_coords(longitudinal=along, radial=across, axis=["x", "z"])
+
+
+def need(ds: xr.Dataset, names: Iterable[str], remedy: str, where: object | None = None) -> None:
+    """Raise an InputError where the recording has neither a variable nor an attribute of a name."""
+    for name in names:
+        if name not in ds and name not in ds.attrs:
+            where = where or ds.attrs.get("source", "recording")
+            raise InputError(where, name, "is missing", remedy)
 
 
 def triangle_areas(mesh: np.ndarray) -> np.ndarray:
@@ -202,7 +224,7 @@ def _distance_outside(ds: xr.Dataset, mesh: np.ndarray) -> np.ndarray:
 
 
 def save(ds: xr.Dataset, path: str | Path) -> Path:
-    """Validate a recording and write it as NetCDF, compressed; nothing half-written ever stays.
+    """Validate a recording and write it as NetCDF, compressed; never half under its name.
 
     bmode and coherence are kept in steps of 1/255. Raises InputError, also when the disk is full.
     """
@@ -282,7 +304,8 @@ def thin(ds: xr.Dataset, step: int) -> xr.Dataset:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place on success, else goes away.
 
-    Its folder is made if new. Raises InputError when the file cannot be written.
+    What a killed process leaves there is never under its name. Its folder is made if new. Raises
+    InputError when the file cannot be written.
     """
     path = Path(path)
     temporary = None

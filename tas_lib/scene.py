@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from tas_lib import __version__
 from tas_lib.coherence import WallMap
-from tas_lib.errors import InputError
-from tas_lib.mesh import carry, locate
+from tas_lib.errors import InputError, check_positive
+from tas_lib.mesh import interpolate, locate
 from tas_lib.parallel import in_order
-from tas_lib.recording import validate
+from tas_lib.recording import need, validate
 from tas_lib.simulator import Acquisition, SectorOperator, uniform
 from tas_lib.simulator.display import ScanConverter, compress
 
@@ -48,10 +48,7 @@ class Choices:
     redraw: bool = False  # background: new eps every frame, or eps_i held as Eq. (1) has it
 
     def __post_init__(self) -> None:
-        for field in ("gamma", "ramp", "density", "dynamic_range"):
-            value = getattr(self, field)
-            if not (np.isfinite(value) and value > 0):
-                raise InputError("choices", field, f"is {value}", "give a positive number")
+        check_positive("choices", self, "gamma", "ramp", "density", "dynamic_range")
 
 
 def acquisition_for(template: xr.Dataset) -> Acquisition:
@@ -81,10 +78,8 @@ class Scene:
         progress: bool = True,
     ):
         """`operator` and `wall` are slow to make and may be shared by scenes of one template."""
-        for field in ("mesh", "sector", "es_frame", "sector_half_angle", "sector_r_max"):
-            if field not in template and field not in template.attrs:
-                source = template.attrs.get("source", "template")
-                raise InputError(source, field, "is missing", "add it before simulating")
+        needed = "mesh", "sector", "es_frame", "sector_half_angle", "sector_r_max"
+        need(template, needed, "add it before simulating")
         self.template, self.seed, self.choices, self.progress = template, seed, choices, progress
         self.operator = operator or SectorOperator(acquisition_for(template), progress=progress)
         self.wall = wall or WallMap(template, choices.ramp)
@@ -137,7 +132,7 @@ class Scene:
 
     def wall_points(self, t: int) -> np.ndarray:
         """Where the wall's scatterers are in frame t (n, 2) [m]: riding on the mesh."""
-        return carry(self.wall.meshes[t], self.wall_uv)
+        return interpolate(self.wall.meshes[t], self.wall_uv)
 
     def film(
         self,

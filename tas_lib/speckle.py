@@ -15,15 +15,14 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 
-from tas_lib.errors import InputError
 from tas_lib.mesh import mask
 from tas_lib.parallel import one_thread
-from tas_lib.recording import spacing
+from tas_lib.recording import need, spacing
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """Size of the comparison in millimetres, so that it means the same on every pixel grid.
+    """Size of the comparison in metres, so that it means the same on every pixel grid.
 
     The paper's window is 25 x 25 pixels; at CAMUS's 0.308 mm a pixel that is 7.7 mm. It does not
     give the search range: 2 mm is our choice.
@@ -60,11 +59,8 @@ def best_shift(recording: xr.Dataset, window: Window = Window()) -> np.ndarray:
 
 def _compared(recording: xr.Dataset, window: Window) -> Iterator[torch.Tensor]:
     """Of every frame, the correlation of each point's window all over its search (point, z, x)."""
-    source = recording.attrs.get("source", "recording")
-    if "mesh" not in recording:
-        raise InputError(source, "mesh", "is missing", "add one, from contours or masks")
-    if "es_frame" not in recording.attrs:
-        raise InputError(source, "es_frame", "is missing", "name the end-systolic frame")
+    need(recording, ["mesh"], "add one, from contours or masks")
+    need(recording, ["es_frame"], "name the end-systolic frame")
     dx, dz = spacing(recording)
     (half_x, search_x), (half_z, search_z) = window.pixels(dx), window.pixels(dz)
     images, es = recording.bmode.values, int(recording.attrs["es_frame"])

@@ -13,7 +13,7 @@ from tas_lib.contours import Contours
 from tas_lib.drawings import cut_to_beat, for_clip, frame_index
 from tas_lib.errors import InputError
 from tas_lib.mesh import drawn_mesh
-from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.recording import check_mesh
 from tas_lib.templates import shipped_contours
 
 PARSERS: dict[str, Callable[[dict, str | Path], Contours | Clicks]] = {
@@ -63,7 +63,7 @@ def start(
     wanted = beat.attrs["es_frame"] if at == "es" else 0
     frame = wanted if wanted in known else min(known)
     mesh = drawn_mesh(known[frame], beat, where=f"{walls.source}: frame {known[frame].frame}")
-    _check(beat, mesh, walls.source)
+    check_mesh(beat, mesh[None], walls.source)
     _check_size(mesh, walls.source)
     how = walls.method if isinstance(drawn, Clicks) else "drawn"
     how = f"{how} by {walls.author}, {walls.date} ({Path(walls.source).name})"
@@ -99,9 +99,3 @@ def _check_size(mesh: np.ndarray, where: str) -> None:
     if not low <= length <= high:
         problem = f"give a cavity of {length:.0f} mm, {low} to {high} mm are plausible"
         raise InputError(where, "walls", problem, "check them, and the clip's scale")
-
-
-def _check(beat: xr.Dataset, mesh: np.ndarray, where: str) -> None:
-    """Raise an InputError where a mesh leaves the sector."""
-    pair = beat.isel(time=[0, 1]).assign_attrs(ed_frame=0, es_frame=1)
-    validate(pair.assign(mesh=(MESH_DIMS, np.stack([mesh, mesh]))), where)

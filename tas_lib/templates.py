@@ -57,10 +57,9 @@ def _over_the_beat(walls: Contours) -> Contours:
     return walls
 
 
-def default_template(*, n_longitudinal: int = 36, n_radial: int = 5) -> xr.Dataset:
+def default_template() -> xr.Dataset:
     """The template made of `readers.default_clip`, a real apical four-chamber clip."""
-    clip = readers.default_clip()
-    return load_template(clip, n_longitudinal=n_longitudinal, n_radial=n_radial)
+    return load_template(readers.default_clip())
 
 
 def shipped_contours(recording: xr.Dataset) -> Contours | None:

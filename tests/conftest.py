@@ -6,12 +6,14 @@ from functools import cache
 import hypothesis
 import numpy as np
 import pytest
+import shapely
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 from typer.testing import CliRunner
 
 from tas_lib import cli, comparison, mesh, recording
 from tas_lib.accuracy import place
+from tas_lib.anatomy import VIEWS
 from tas_lib.errors import InputError
 from tas_lib.readers.sector import Sector
 from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calibration
@@ -49,6 +51,16 @@ def field(acq, count, seed=0, beside=0.0, below=0.0):
     r = np.sqrt(rng.uniform(acq.r_min**2, (acq.r_max + below) ** 2, count))
     half = acq.sector / 2 + beside
     return *place(r, rng.uniform(-half, half, count)), rng.standard_normal(count)
+
+
+def wall_distance(nodes, points):
+    """Distance [m] of points (points, 2) from the myocardium of one frame; 0 inside."""
+    return shapely.distance(mesh.outline(nodes), shapely.points(points))
+
+
+def mean_gls(heart):
+    """End-systolic GLS, the mean of the three views."""
+    return float(np.mean([heart.gls(view, heart.es) for view in VIEWS]))
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from conftest import wall_distance
 
-from tas_lib import mesh, recording
+from tas_lib import recording
 from tas_lib.coherence import WallMap
 
 RAMP = 3e-3
@@ -70,7 +71,7 @@ def test_a_bent_wall_has_the_full_value_inside_and_none_beyond_the_ramp(wall_cli
     found = WallMap(clip, RAMP).spread(0.6)
     points = np.stack(np.meshgrid(clip.x, clip.z), -1).reshape(-1, 2)
     for nodes, frame in zip(clip.mesh.values, found, strict=True):
-        distance = mesh.wall_distance(nodes, points)
+        distance = wall_distance(nodes, points)
         np.testing.assert_allclose(frame.ravel()[distance == 0], 0.6, rtol=1e-5)
         np.testing.assert_array_equal(frame.ravel()[distance > np.sqrt(2) * RAMP], 0)
         beside = (distance > 0) & (distance < RAMP) & (np.abs(points[:, 0]) < 8e-3)

@@ -5,6 +5,7 @@ from time import process_time
 import numpy as np
 import pytest
 import shapely
+from conftest import wall_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,9 +100,11 @@ def test_locate_is_the_inverse_of_carry(seed):
     rng = np.random.default_rng(seed)
     nodes = mesh.extend(ventricle(*ED) + rng.uniform(-3e-4, 3e-4, (36, 5, 2)), 3e-3)
     uv = rng.uniform((0, 0), (37, 6), (2000, 2))
-    points = mesh.carry(nodes, uv)
+    points = mesh.interpolate(nodes, uv)
     np.testing.assert_allclose(mesh.locate(nodes, points), uv, atol=1e-7)
-    np.testing.assert_allclose(mesh.carry(nodes, mesh.locate(nodes, points)), points, atol=1e-12)
+    np.testing.assert_allclose(
+        mesh.interpolate(nodes, mesh.locate(nodes, points)), points, atol=1e-12
+    )
 
 
 def test_locate_finds_nodes_and_nothing_outside():
@@ -109,7 +112,7 @@ def test_locate_finds_nodes_and_nothing_outside():
     index = np.stack(np.indices((36, 5)), axis=-1).reshape(-1, 2)
     np.testing.assert_allclose(mesh.locate(nodes, nodes.reshape(-1, 2)), index, atol=1e-8)
     points = np.random.default_rng(1).uniform((-0.06, 0), (0.06, 0.13), (20000, 2))
-    outside = mesh.wall_distance(nodes, points) > 0
+    outside = wall_distance(nodes, points) > 0
     assert 0.05 < 1 - outside.mean() < 0.5
     np.testing.assert_array_equal(np.isnan(mesh.locate(nodes, points)).all(axis=1), outside)
     assert mesh.locate(nodes, np.empty((0, 2))).shape == (0, 2)
@@ -133,7 +136,9 @@ def test_interpolation_reproduces_a_bilinear_field():
 
     np.testing.assert_allclose(mesh.interpolate(field(u, v), uv), field(*uv.T))
     nodes = ventricle(*ED)
-    np.testing.assert_allclose(mesh.interpolate(nodes[..., 1], uv), mesh.carry(nodes, uv)[:, 1])
+    np.testing.assert_allclose(
+        mesh.interpolate(nodes[..., 1], uv), mesh.interpolate(nodes, uv)[:, 1]
+    )
     assert np.isnan(mesh.interpolate(field(u, v), np.array([[np.nan, np.nan]]))).all()
 
 
@@ -149,7 +154,7 @@ def test_extend_adds_a_ring_without_folds(size, width):
     step = np.linalg.norm(wide[1:-1, 1] - wide[1:-1, 0], axis=-1)
     assert step.max() <= width * (1 + 1e-12)
     for ring in (wide[1:-1, -1], wide[0, 1:-1], wide[-1, 1:-1]):  # nothing limits these
-        np.testing.assert_allclose(mesh.wall_distance(nodes, ring), width, rtol=0.02)
+        np.testing.assert_allclose(wall_distance(nodes, ring), width, rtol=0.02)
     if size == ED:
         np.testing.assert_allclose(step, width)
     both = mesh.extend(np.stack((nodes, similar(nodes))), width)
@@ -161,9 +166,9 @@ def test_distance_and_mask_agree_with_geometry():
     middle = mesh.centreline(nodes)
     np.testing.assert_allclose(middle, nodes[:, 2])
     np.testing.assert_allclose(mesh.centreline(nodes[:, :4]), nodes[:, 1:3].mean(axis=1))
-    assert not mesh.wall_distance(nodes, middle[1:-1]).any()
+    assert not wall_distance(nodes, middle[1:-1]).any()
     below = nodes[0, 2] + (0, 5e-3)
-    assert mesh.wall_distance(nodes, below[None])[0] == pytest.approx(5e-3, rel=0.01)
+    assert wall_distance(nodes, below[None])[0] == pytest.approx(5e-3, rel=0.01)
     z, x = np.arange(0, 0.13, 2e-4), np.arange(-0.06, 0.06, 2e-4)
     image = mesh.mask(nodes, z, x)
     assert image.shape == (z.size, x.size)
@@ -188,10 +193,9 @@ def test_folds_counts_the_triangles_that_turned():
 def test_a_quarter_of_a_million_points_are_quick():
     nodes = mesh.extend(ventricle(*ED), 3e-3)
     points = np.random.default_rng(4).uniform((-0.06, 0), (0.06, 0.13), (250_000, 2))
-    for work, limit in ((mesh.locate, 1), (mesh.wall_distance, 2)):
-        start = process_time()
-        work(nodes, points)
-        assert process_time() - start < limit
+    start = process_time()
+    mesh.locate(nodes, points)
+    assert process_time() - start < 1
 
 
 PIXEL, ORIGIN = 0.5e-3, (150.0, -10.0)  # m; column and row of the apex of the sector

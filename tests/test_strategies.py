@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import wall_distance
 
 from tas_lib import recording
 from tas_lib.coherence import WallMap
 from tas_lib.errors import InputError
-from tas_lib.mesh import locate, wall_distance
+from tas_lib.mesh import locate
 from tas_lib.scene import Choices, Scene, acquisition_for
 from tas_lib.simulator import Acquisition
 from tas_lib.speckle import Window, correlation, mean_absolute_error

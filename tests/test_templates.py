@@ -51,7 +51,7 @@ def _cavity(wall):
 
 def test_the_size_of_the_mesh_is_free(default_recording, monkeypatch):
     monkeypatch.setattr(readers, "read", lambda *args, **kwargs: default_recording)
-    coarse = default_template(n_longitudinal=12, n_radial=3)
+    coarse = load_template("any.dcm", SHIPPED, n_longitudinal=12, n_radial=3)
     fine = load_template("any.dcm", SHIPPED, n_longitudinal=45, n_radial=3)
     assert coarse.mesh.shape[1:3] == (12, 3) and fine.mesh.shape[1:3] == (45, 3)
     assert not folds(fine.mesh.values).any()
