@@ -34,6 +34,7 @@ VIEWS = {  # walls on the image's left and right
 }
 OUTSIDE, ATRIUM = 25e-3, 50e-3  # the motion fades over this distance outside wall and base [m] [C]
 CELLS = 160  # along Z
+OUTLINE = 200  # points of each wall where a plane cuts it
 TURN = 0.06  # of the length: over this the apical wall turns towards the long axis [C]
 
 
@@ -193,12 +194,11 @@ class Anatomy:
         at = np.linspace(0, arc[-1], count)
         return np.stack([np.interp(at, arc, line[:, k]) for k in range(3)], axis=-1)
 
-    def view_line(self, view: str, count: int = 145) -> np.ndarray:
-        """(count, 3) [m], mid-wall, image-left base to image-right; equal steps in a half."""
+    def view_line(self, view: str) -> np.ndarray:
+        """(145, 3) [m], mid-wall, image-left base to image-right; equal steps in a half."""
         if view not in VIEWS:
             raise InputError("heart", "view", f"is {view!r}", f"choose one of {', '.join(VIEWS)}")
-        half = count // 2 + 1
-        left, right = (self.wall_line(ANGLES[WALLS.index(wall)], 0.5, half) for wall in VIEWS[view])
+        left, right = (self.wall_line(ANGLES[WALLS.index(wall)], 0.5, 73) for wall in VIEWS[view])
         return np.concatenate((left[:0:-1], right))
 
     @cached_property
@@ -235,9 +235,9 @@ class Anatomy:
         return self.at(points), step * np.pi / 6
 
     def outline(
-        self, origin: np.ndarray, right: np.ndarray, down: np.ndarray, count: int = 200
+        self, origin: np.ndarray, right: np.ndarray, down: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Endo- and epicardium (count, 2) [m] where the plane origin + x right + z down cuts them.
+        """Endo- and epicardium (OUTLINE, 2) [m] cut by the plane origin + x right + z down.
 
         x, z in the plane, along its unit vectors `right` and `down`, from image-left base over the
         apex to image-right base: ready for `mesh.mesh_from_walls`. Raises InputError where the
@@ -275,7 +275,7 @@ class Anatomy:
                 raise InputError("plane", "origin", problem, "move it nearer to the long axis")
             corners = last_inside(base, np.stack((-side, side))) - middle
             first, last = np.arctan2(corners @ side, corners @ away)
-            angle = np.linspace(first, last, count)[:, None]
+            angle = np.linspace(first, last, OUTLINE)[:, None]
             curves.append(last_inside(middle, np.cos(angle) * away + np.sin(angle) * side))
         return curves[0], curves[1]
 

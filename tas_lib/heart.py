@@ -30,7 +30,6 @@ from tas_lib.tables import Table, check_tables, dot, knots
 
 LIFT_WIDTH = 0.12  # of the length: radius within which the apex is lifted [C]
 LIFT_SHARE = 0.7  # of the lift that is descent of all but the apex [C]
-STEP = 1e-5  # of differences [m]
 BLOCK = 1 << 14  # points at a time: what a processor's cache holds
 
 
@@ -103,12 +102,6 @@ class Heart:
         """`chambers.tissue`: labels (n,) uint8 of points (n, 3) [m] at end-diastole."""
         return tissue(self.anatomy, points)
 
-    def outline(
-        self, origin: np.ndarray, right: np.ndarray, down: np.ndarray, count: int = 200
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """`Anatomy.outline`: endo- and epicardium (count, 2) [m] in a plane at end-diastole."""
-        return self.anatomy.outline(origin, right, down, count)
-
     def _tables(self, t: float) -> tuple[np.ndarray, np.ndarray, float, float, float]:
         """Coefficients of eps_l, eps_c; rotation at Z = 0 [rad] and its slope [rad/m]; lift [m]."""
         m, cycle = self.motion, self.cycle
@@ -163,27 +156,13 @@ class Heart:
         moved += self.offset(t)
         return moved
 
-    def gradient(self, points: np.ndarray, t: float) -> np.ndarray:
-        """Deformation gradient F (n, 3, 3), dx_i / dX_j, by central differences."""
-        points = np.asarray(points, np.float64)
-        columns = [
-            (self.move(points + d, t) - self.move(points - d, t)) / (2 * STEP)
-            for d in STEP * np.eye(3)
-        ]
-        return np.stack(columns, axis=-1)
-
-    def strain(self, points: np.ndarray, directions: np.ndarray, t: float) -> np.ndarray:
-        """Strain |F d| / |d| - 1 (n,) of fibres along directions d (n, 3) at end-diastole."""
-        directions = np.asarray(directions, np.float64)
-        stretched = np.einsum("nij,nj->ni", self.gradient(points, t), directions)
-        return np.linalg.norm(stretched, axis=1) / np.linalg.norm(directions, axis=1) - 1
-
-    def _steps(self, view: str, t: float) -> np.ndarray:
-        """Lengths (6 segments,) [m] along the mid-wall line of a view."""
+    def _lengths(self, view: str, t: ArrayLike) -> np.ndarray:
+        """Of the six segments [m] along the mid-wall line of a view: t.shape + (6,)."""
         if view not in VIEWS:
             raise InputError("heart", "view", f"is {view!r}", f"choose one of {', '.join(VIEWS)}")
-        line = self.move(self.anatomy.view_lines[view], t)
-        return np.linalg.norm(np.diff(line, axis=0), axis=1).reshape(6, -1).sum(axis=1)
+        line, times = self.anatomy.view_lines[view], np.asarray(t, np.float64)
+        steps = [np.diff(self.move(line, at), axis=0) for at in times.ravel()]
+        return np.linalg.norm(steps, axis=-1).reshape(*times.shape, 6, -1).sum(axis=-1)
 
     def segmental(self, view: str, t: ArrayLike) -> np.ndarray:
         """Strain of the six mid-wall segments, image-left base to image-right base: t.shape + (6,).
@@ -191,15 +170,11 @@ class Heart:
         Of the material line in three dimensions, cut into equal thirds of either wall at
         end-diastole.
         """
-        times, rest = np.asarray(t, np.float64), self._steps(view, 0.0)
-        strain = [self._steps(view, at) / rest - 1 for at in times.ravel()]
-        return np.reshape(strain, (*times.shape, 6))
+        return self._lengths(view, t) / self._lengths(view, 0.0) - 1
 
     def gls(self, view: str, t: ArrayLike) -> np.ndarray:
         """Global longitudinal strain t.shape of the whole mid-wall line of a view, in 3-D."""
-        times, rest = np.asarray(t, np.float64), self._steps(view, 0.0).sum()
-        strain = [self._steps(view, at).sum() / rest - 1 for at in times.ravel()]
-        return np.reshape(strain, times.shape)
+        return self._lengths(view, t).sum(-1) / self._lengths(view, 0.0).sum() - 1
 
     def segments(self, t: float) -> np.ndarray:
         """Strain of all segments (3 levels from the base, 6 walls), as `segmental` gives it."""
@@ -209,10 +184,6 @@ class Heart:
             table[:, WALLS.index(left)] = strain[:3]
             table[:, WALLS.index(right)] = strain[:2:-1]
         return table
-
-    def mean_gls(self) -> float:
-        """End-systolic GLS, the mean of the three views."""
-        return float(np.mean([self.gls(view, self.es) for view in VIEWS]))
 
     def volume(self, t: float) -> float:
         """Volume [m3] of the cavity below the carried base."""

@@ -42,9 +42,6 @@ class Toy:
             return np.full(len(points), Tissue.MYOCARDIUM, np.uint8)
         return chambers.tissue(self.anatomy, points)
 
-    def outline(self, origin, right, down):
-        return self.anatomy.outline(origin, right, down)
-
 
 @pytest.fixture(scope="session")
 def scanner(acquisition):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import mean_gls
 
 from tas_lib.anatomy import VIEWS, WALLS, Anatomy
 from tas_lib.chambers import Tissue
@@ -28,6 +29,18 @@ def wall_points(heart: Heart, count: int = 5000) -> np.ndarray:
     return polar(inner + rng.uniform(0.05, 0.95, count) * (outer - inner), theta, z)
 
 
+def gradient_of(heart, points, t, step=1e-5):
+    """Deformation gradient F (n, 3, 3), dx_i / dX_j, by central differences."""
+    moves = [heart.move(points + d, t) - heart.move(points - d, t) for d in step * np.eye(3)]
+    return np.stack(moves, axis=-1) / (2 * step)
+
+
+def strain_of(heart, points, directions, t):
+    """Strain |F d| / |d| - 1 (n,) of fibres along directions d (n, 3) at end-diastole."""
+    stretched = np.einsum("nij,nj->ni", gradient_of(heart, points, t), directions)
+    return np.linalg.norm(stretched, axis=1) / np.linalg.norm(directions, axis=1) - 1
+
+
 @pytest.fixture(scope="module")
 def healthy() -> list[Heart]:
     return [random_heart(seed) for seed in range(200)]
@@ -39,7 +52,7 @@ def test_the_wall_keeps_its_volume_and_has_no_wild_gradient(pathology):
     points = wall_points(heart)
     assert (heart.tissue(points) == Tissue.MYOCARDIUM).all()
     for t in (0.05, heart.es, heart.es + 0.1):
-        gradient = heart.gradient(points, t)
+        gradient = gradient_of(heart, points, t)
         np.testing.assert_allclose(np.linalg.det(gradient), 1, atol=1e-4)
         assert np.abs(gradient).max() < 3
 
@@ -56,7 +69,7 @@ def test_uniform_motion_has_its_analytic_strain():
         for p in (line, line * [along**-0.5, along**-0.5, along])
     )
     assert heart.gls("A2C", heart.es) == pytest.approx(now / rest - 1, abs=1e-6)
-    axial = heart.strain(points, np.broadcast_to(DOWN, points.shape), heart.es)
+    axial = strain_of(heart, points, np.broadcast_to(DOWN, points.shape), heart.es)
     np.testing.assert_allclose(axial, -0.2, atol=1e-6)
     assert heart.volume(heart.es) == pytest.approx(heart.volume(0), rel=1e-6)
 
@@ -141,9 +154,9 @@ def test_base_and_apex_turn_by_their_angles_against_each_other():
 
 def test_segments_follow_from_the_deformation_gradient():
     heart = random_heart(11)
-    line = heart.anatomy.view_line("A3C", count=721)
+    line = heart.anatomy.view_line("A3C")
     steps, middle = np.diff(line, axis=0), (line[1:] + line[:-1]) / 2
-    strain = heart.strain(middle, steps, heart.es)
+    strain = strain_of(heart, middle, steps, heart.es)
     weights = np.linalg.norm(steps, axis=1)
     expected = (strain * weights).reshape(6, -1).sum(axis=1) / weights.reshape(6, -1).sum(axis=1)
     np.testing.assert_allclose(heart.segmental("A3C", heart.es), expected, atol=1e-3)
@@ -157,7 +170,7 @@ def test_segments_follow_from_the_deformation_gradient():
 
 
 def test_healthy_hearts_have_the_published_distributions(healthy):
-    gls = np.array([heart.mean_gls() for heart in healthy])
+    gls = np.array([mean_gls(heart) for heart in healthy])
     np.testing.assert_allclose(gls, [heart.drawn["gls"] for heart in healthy], atol=3e-3)
     measured = {
         "diameter": [heart.anatomy.diameter for heart in healthy],
@@ -191,7 +204,7 @@ def test_healthy_hearts_have_the_published_distributions(healthy):
 def test_sick_hearts_reach_what_was_drawn(pathology):
     for seed in range(6):
         heart = random_heart(seed, pathology)
-        assert heart.mean_gls() == pytest.approx(heart.drawn["gls"], abs=3e-3)
+        assert mean_gls(heart) == pytest.approx(heart.drawn["gls"], abs=3e-3)
         assert heart.ejection_fraction() == pytest.approx(heart.drawn["ef"], abs=5e-3)
         assert heart.pathology == pathology and heart.drawn["gls"] > -0.21
 
@@ -233,7 +246,7 @@ def test_outlines_lie_on_the_surfaces_of_any_plane(tilt, shift):
     normal = np.cross(DOWN, right)
     down = np.cos(np.radians(tilt)) * DOWN + np.sin(np.radians(tilt)) * normal
     origin = np.array([0, 0, 0.06]) + shift * normal - 0.075 * down
-    endo, epi = heart.outline(origin, right, down)
+    endo, epi = heart.anatomy.outline(origin, right, down)
     for curve, surface in ((endo, "endo"), (epi, "epi")):
         points = origin + curve @ np.stack((right, down))
         r, theta = np.hypot(points[:, 0], points[:, 1]), np.arctan2(points[:, 1], points[:, 0])
@@ -289,9 +302,9 @@ def test_the_same_seed_gives_the_same_bits():
         (lambda: Heart().move(np.zeros((1, 3)), np.nan), "t"),
         (lambda: Heart().gls("PLAX", 0.1), "view"),
         (lambda: Heart().anatomy.view_line("A5C"), "view"),
-        (lambda: Heart().outline(np.zeros(3), [2, 0, 0], DOWN), "right, down"),
-        (lambda: Heart().outline(np.zeros(3), [1, 0, 0], [0, 1, 0]), "right, down"),
-        (lambda: Heart().outline([0, 0.05, 0], [1, 0, 0], DOWN), "origin"),
+        (lambda: Heart().anatomy.outline(np.zeros(3), [2, 0, 0], DOWN), "right, down"),
+        (lambda: Heart().anatomy.outline(np.zeros(3), [1, 0, 0], [0, 1, 0]), "right, down"),
+        (lambda: Heart().anatomy.outline([0, 0.05, 0], [1, 0, 0], DOWN), "origin"),
         (lambda: random_heart(0, "tired"), "pathology"),
         (lambda: random_heart(0, "dilated", "LAD"), "territory"),
     ],

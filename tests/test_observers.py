@@ -22,7 +22,7 @@ def filmed(heart, view="A4C", frames=22, bmode=None, r_max=140e-3):
     """A recording of the heart's true motion, on black or given frames (time, z, x)."""
     pose, time = Pose(view), np.arange(frames) / RATE
     right, _, down = pose.axes
-    nodes = mesh_from_walls(*heart.outline(pose.in_plane([0.0, 0.0]), right, down), *MESH)
+    nodes = mesh_from_walls(*heart.anatomy.outline(pose.in_plane([0.0, 0.0]), right, down), *MESH)
     material = heart.at(pose.in_plane(nodes).reshape(-1, 3))
     path = [pose.to_image(heart.move(material, t)).reshape(*MESH, 3) for t in time]
     if bmode is None:
