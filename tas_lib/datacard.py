@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.collection import manifest_of
 from tas_lib.errors import InputError
-from tas_lib.farm import each
 from tas_lib.figures import show_frame
+from tas_lib.journal import gather
 from tas_lib.mesh import cavity, mask
 from tas_lib.strain import longitudinal_strain
 
@@ -45,19 +44,14 @@ def describe(
     """
     folder = Path(folder)
     entries = manifest_of(folder, MAKE)["recordings"]
-    rows, make = [], partial(_row, folder=folder)
-    files = [entry["file"] for entry in entries]
-    pairs = each(make, files, workers)
-    for _, row in tqdm(pairs, "describe", total=len(files), disable=not progress):
-        if isinstance(row, InputError):
-            raise row
-        rows.append(row)
+    files, make = [entry["file"] for entry in entries], partial(_rows, folder=folder)
+    rows = gather(make, files, str, "describe", "film", workers=workers, progress=progress)
     if not rows:
         raise InputError(folder, "recordings", "there are none", MAKE)
-    return pd.DataFrame(rows).sort_values("file", ignore_index=True)
+    return pd.DataFrame(rows)
 
 
-def _row(file: str, folder: Path) -> dict[str, Any]:
+def _rows(file: str, folder: Path) -> list[dict[str, Any]]:
     ds = recording.open(folder / file)
     mesh, es, time = ds.mesh.values, int(ds.attrs["es_frame"]), ds.time.values
     ed = int(ds.attrs.get("ed_frame", 0))
@@ -73,7 +67,7 @@ def _row(file: str, folder: Path) -> dict[str, Any]:
         wall.append(frame[mask(*where)].mean())
         blood.append(frame[cavity(*where)].mean())
     row = {name: ds.attrs.get(name, "not stated") for name in ("patient", *COUNTED)}
-    return (
+    return [
         {"file": file}
         | row
         | {
@@ -87,7 +81,7 @@ def _row(file: str, folder: Path) -> dict[str, Any]:
             "contrast": 255 * (np.mean(wall) - np.mean(blood)),
             "kilobytes": (folder / file).stat().st_size / 1e3 / len(time),
         }
-    )
+    ]
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
