@@ -39,22 +39,22 @@ def frames_per_second(
     return frames / (perf_counter() - start)
 
 
-def milliseconds_per_frame(operator: SectorOperator, count: int, repeats: int = 9) -> float:
+def milliseconds_per_frame(operator: SectorOperator, count: int) -> float:
     """Median time of a frame of `count` scatterers on one thread [ms]."""
     points, times = scatterers(operator.acq, count), []
-    for _ in range(repeats + 1):
+    for _ in range(10):
         start = perf_counter()
         operator(*points)
         times.append(1e3 * (perf_counter() - start))
     return float(np.median(times[1:]))
 
 
-def parts_of_a_frame(operator: SectorOperator, count: int = 200_000, repeats: int = 10) -> dict:
-    """Where the time of a frame goes, on one thread [s]: the median of `repeats` frames."""
+def parts_of_a_frame(operator: SectorOperator, count: int = 200_000) -> dict:
+    """Where the time of a frame goes, on one thread [s]: the median of ten frames."""
     x, z, rc = scatterers(operator.acq, count)
     times = []
     with one_thread():
-        for _ in range(repeats):
+        for _ in range(10):
             clock = [perf_counter()]
             points = operator.points(x, z, rc)
             clock.append(perf_counter())
@@ -75,31 +75,32 @@ def parts_of_a_frame(operator: SectorOperator, count: int = 200_000, repeats: in
     return dict(zip(names, np.median(times, axis=0).tolist(), strict=True))
 
 
-def pymust_seconds_per_frame(
-    acq: Acquisition, count: int = 200_000, sizes: tuple[int, ...] = (1000, 4000), shots: int = 2
-) -> float:
+def _of_a_frame(acq: Acquisition, count: int, times: dict[int, float]) -> float:
+    """Seconds that all shots take with `count` scatterers: a line through `times` of one shot."""
+    slope, rest = np.polyfit(list(times), list(times.values()), 1)
+    return float(len(acq.shots) * (slope * count + max(rest, 0)))
+
+
+def pymust_seconds_per_frame(acq: Acquisition, count: int = 200_000) -> float:
     """Seconds that `pymust.simus` would take for the echoes of a frame, before any beamforming.
 
-    Scaled from `shots` of the acquisition's shots: a line through the times of `sizes` scatterers.
-    On one thread, which is its fastest: those of BLAS only spin.
+    Scaled from two of the acquisition's shots and few scatterers. On one thread, which is its
+    fastest: those of BLAS only spin.
     """
-    fire = acq.shots[np.linspace(0, len(acq.shots) - 1, shots + 2).astype(int)[1:-1]]
-    times = []
-    for size in sizes:
+    fire = acq.shots[np.linspace(0, len(acq.shots) - 1, 4).astype(int)[1:-1]]
+    times = {}
+    for size in (1000, 4000):
         x, z, rc = scatterers(acq, size)
         start = perf_counter()
         with threadpool_limits(1):
             for delays in fire:
                 pymust.simus(x, z, rc, (delays - delays.min())[None], parameters(acq))
-        times.append((perf_counter() - start) / shots)
-    slope, rest = np.polyfit(sizes, times, 1)
-    return float(len(acq.shots) * (slope * count + max(rest, 0)))
+        times[size] = (perf_counter() - start) / len(fire)
+    return _of_a_frame(acq, count, times)
 
 
-def fastsimus_seconds_per_frame(
-    acq: Acquisition, count: int = 200_000, sizes: tuple[int, ...] = (2000, 4000), shots: int = 32
-) -> float | None:
-    """The same of FastSIMUS on JAX, all `shots` in one call; None where they aren't installed.
+def fastsimus_seconds_per_frame(acq: Acquisition, count: int = 200_000) -> float | None:
+    """The same of FastSIMUS on JAX, from 32 shots in one call; None where they aren't installed.
 
     Its own P4-2v, whatever the acquisition's probe.
     Single precision, 1,000 scatterers at a time: its fastest way on a CPU that we found.
@@ -110,10 +111,10 @@ def fastsimus_seconds_per_frame(
         from fast_simus.transducer_presets import P4_2v
     except ImportError:
         return None
-    fire = acq.shots[np.linspace(0, len(acq.shots) - 1, shots).astype(int)]
+    fire = acq.shots[np.linspace(0, len(acq.shots) - 1, 32).astype(int)]
     fire = jax.numpy.asarray(fire - fire.min(1, keepdims=True), np.float32)
-    probe, chunk, times = P4_2v(), 1000, []
-    for size in sizes:
+    probe, chunk, times = P4_2v(), 1000, {}
+    for size in (2000, 4000):
         x, z, rc = (np.asarray(a, np.float32) for a in scatterers(acq, size))
         points = jax.numpy.asarray(np.stack([x, z], -1))
         plan = simus_precompute(points, rc, fire[0], probe)
@@ -126,9 +127,8 @@ def fastsimus_seconds_per_frame(
         start = perf_counter()
         for i in range(0, size, chunk):
             jax.block_until_ready(all_shots(points[i : i + chunk], rc[i : i + chunk], fire))
-        times.append((perf_counter() - start) / shots)
-    slope, rest = np.polyfit(sizes, times, 1)
-    return float(len(acq.shots) * (slope * count + max(rest, 0)))
+        times[size] = (perf_counter() - start) / len(fire)
+    return _of_a_frame(acq, count, times)
 
 
 def bench_simulator(
