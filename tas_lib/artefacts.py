@@ -1,10 +1,10 @@
 """What a clinical scanner adds to the echoes and how it shows them: from I/Q data to a picture.
 
-    picture = grey(log |TGC (S + H) (1 + R) + TGC N|)
+    picture = grey(log |(1 + R) TGC (S + H) + TGC N|)
 
-with S the echoes of the heart, fainter behind ribs, H haze that stands still, R the copy of
-everything at a greater depth (reverberation), and N the noise of the electronics, which the
-time-gain compensation TGC makes loud in the depth. All levels are amplitudes relative to
+with S the echoes of the heart, fainter behind ribs, H haze that stands still, R the copy of what is
+compensated already at a greater depth (reverberation), and N the noise of the electronics, which
+the time-gain compensation TGC makes loud in the depth. All levels are amplitudes relative to
 myocardium on the screen [dB]; a level of minus infinity switches its artefact off. Haze as loud as
 tissue is common: -30 to 0 dB in vivo (Lediju et al. 2008).
 """
@@ -109,7 +109,7 @@ class Console:
         self.haze = self._haze(operator, rng)
 
         edge = acq.sector / 2
-        wide = round(scanner.depth * np.sin(min(edge, np.pi / 2)) / scanner.pixel)
+        wide = round(scanner.depth * np.sin(edge) / scanner.pixel)
         self.x = scanner.pixel * np.arange(-wide, wide + 1)
         top = acq.r_min * np.cos(edge)
         self.z = np.arange(top, scanner.depth + scanner.pixel / 2, scanner.pixel)
@@ -136,7 +136,7 @@ class Console:
         scanner = self.scanner
         seen = self.tgc[:, None] * (iq * self.shade + self.haze)
         step = round(scanner.reverberation_path / scanner.acquisition.range_step)
-        seen[step:] += amplitude(scanner.reverberation) * seen[:-step].copy()
+        seen[step:] += amplitude(scanner.reverberation) * seen[:-step]
         noise = rng.standard_normal((*iq.shape, 2), np.float32).view(np.complex64)[..., 0]
         noise = fft.ifft(fft.fft(noise, axis=0) * self._filter, axis=0)
         return seen + self.noise * np.sqrt(0.5) * self.tgc[:, None] * noise

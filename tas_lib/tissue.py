@@ -113,7 +113,7 @@ class Slice:
         """Points (n, 3), image coordinates at ED, that the slice sees at one time or another."""
         acq = self.acq
         deepest, edge = min(self.depth + BELOW, acq.r_max), acq.sector / 2 + BESIDE
-        wide = deepest * np.sin(min(edge, np.pi / 2))
+        wide = deepest * np.sin(edge)
         y = self.half.max() + 10e-3
         corner = np.array([-wide, -y, 0.0])
         shape = 2 + (np.array([2 * wide, 2 * y, deepest]) // NODE).astype(int)

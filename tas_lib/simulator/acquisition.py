@@ -33,10 +33,8 @@ class Probe:
     elevation_focus: float = 60e-3  # of the lens [m]
 
     def __post_init__(self) -> None:
-        check_positive(
-            "probe", self, "centre_frequency", "n_elements", "pitch", "width", "bandwidth"
-        )
-        check_positive("probe", self, "height", "elevation_focus")
+        numbered = (f.name for f in dataclasses.fields(self) if f.name != "name")
+        check_positive("probe", self, *numbered)
         if not (isinstance(self.n_elements, numbers.Integral) and self.n_elements > 1):
             raise InputError("probe", "n_elements", f"is {self.n_elements}", "describe an array")
         if self.width > self.pitch:

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy.fft import next_fast_len
 
 from tas_lib.errors import InputError
-from tas_lib.parallel import in_order, one_thread
+from tas_lib.parallel import check_device, in_order, one_thread
 from tas_lib.simulator import exact, nufft
 from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
 from tas_lib.simulator.calibration import Band, Settings, load_bands, settings_for
@@ -47,8 +47,7 @@ class SectorOperator:
         progress: bool = True,
     ):
         settings = settings or settings_for(acq)
-        if device not in ("cpu", "cuda") or device == "cuda" and not torch.cuda.is_available():
-            raise InputError("operator", "device", f"{device!r} is not there", "use 'cpu'")
+        check_device(device)
         _check(acq, settings)
         self.acq, self.device, self.dropped = acq, torch.device(device), 0
         self._lock = threading.Lock()

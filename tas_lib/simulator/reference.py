@@ -6,7 +6,6 @@ import numpy as np
 import pymust
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from tas_lib.simulator.acquisition import Acquisition, checked_scatterers
 from tas_lib.simulator.exact import band, beamform
@@ -24,9 +23,7 @@ def parameters(acq: Acquisition) -> pymust.utils.Param:
     return param
 
 
-def simulate_reference(
-    acq: Acquisition, x: ArrayLike, z: ArrayLike, rc: ArrayLike, progress: bool = False
-) -> np.ndarray:
+def simulate_reference(acq: Acquisition, x: ArrayLike, z: ArrayLike, rc: ArrayLike) -> np.ndarray:
     """I/Q (depth, line), complex64, of scatterers at x, z (scatterer,) [m] with backscatter rc.
 
     One `pymust.simus` run a shot: about 0.3 s each for 1,000 scatterers, so small scenes only.
@@ -37,7 +34,7 @@ def simulate_reference(
     param, width = parameters(acq), acq.probe.width
     lo, hi = band(acq, -80.0)
     spectra, f = [], np.empty(0)
-    for delays in tqdm(acq.shots, "PyMUST shots", disable=not progress, leave=False):
+    for delays in acq.shots:
         start = delays.min()
         with threadpool_limits(1):  # those of BLAS would only spin
             rf = pymust.simus(x, z, rc, (delays - start)[None], param)[0]
