@@ -90,8 +90,9 @@ class Collection:
         self._write()
 
     def _drop(self, file: str) -> None:
-        if self._entries.pop(file, None):
-            self._write()
+        if self._entries.pop(file, None) is None:
+            return
+        self._write()
         try:
             (self.folder / file).unlink(missing_ok=True)
         except OSError as error:

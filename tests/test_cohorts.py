@@ -239,6 +239,19 @@ def test_a_run_that_was_cut_short_goes_on(watched, tmp_path, monkeypatch):
     assert len(make(tmp_path)["recordings"]) == 6 == len(watched) == len(set(watched))
 
 
+def test_the_first_failure_ends_a_cohort_and_leaves_no_old_file(folder, small, monkeypatch):
+    def fails(case, **options):
+        raise InputError(case.file, "heart", "folds", "draw another")
+
+    file = read(folder)["recordings"][1]["file"]
+    (folder / file).write_bytes(b"damaged")
+    monkeypatch.setattr(cohorts, "_make", fails)
+    with pytest.raises(InputError, match=f"{file}: heart: folds"):
+        make(folder)
+    left = {entry["file"] for entry in read(folder)["recordings"]}
+    assert len(left) == 5 and {path.name for path in folder.iterdir()} == {*left, MANIFEST}
+
+
 def test_a_larger_cohort_adds_patients(folder, watched):
     before = read(folder)["recordings"]
     after = make(folder, n=2)["recordings"]
