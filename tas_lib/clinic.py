@@ -23,11 +23,11 @@ from tas_lib.anatomy import VIEWS, WALLS
 from tas_lib.artefacts import Console, Scanner
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart
-from tas_lib.mesh import centreline, mesh_from_walls
+from tas_lib.mesh import mesh_from_walls
 from tas_lib.parallel import in_order
 from tas_lib.recording import MESH_DIMS
 from tas_lib.simulator import SectorOperator
-from tas_lib.strain import segment_lengths, segment_names
+from tas_lib.strain import longitudinal_strain, segment_names
 from tas_lib.tissue import Echogenicity, Slice
 
 PIVOT = 70e-3  # below the apex: about the line there the foreshortened plane is tilted [m]
@@ -208,10 +208,9 @@ def with_truth(ds: xr.Dataset, path: np.ndarray) -> xr.Dataset:
     ds = ds.assign_coords(segment=segment_names(ds.attrs["view"]))
     ds["elevation"] = (MESH_DIMS[:3], path[..., 1], {"units": "m"})
     for suffix, line in (("", path), ("_in_plane", path[..., [0, 2]])):
-        length = segment_lengths(centreline(line))
-        whole = length.sum(-1)
+        whole, segments = longitudinal_strain(line)
         what = "mid-wall Lagrangian strain, " + ("in the image" if suffix else "in space")
         attrs = {"units": "1", "long_name": what}
-        ds[f"strain{suffix}"] = (("time", "segment"), length / length[0] - 1, attrs)
-        ds[f"gls{suffix}"] = ("time", whole / whole[0] - 1, attrs)
+        ds[f"strain{suffix}"] = (("time", "segment"), segments, attrs)
+        ds[f"gls{suffix}"] = ("time", whole, attrs)
     return ds

@@ -13,7 +13,7 @@ needs it. So chains that begin alike share what they have in common.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.collection import Collection, digest, manifest_of
+from tas_lib.comparison import kept
 from tas_lib.dataset import FILMS, check_strategy, make_dataset, open_template
 from tas_lib.errors import InputError
 from tas_lib.farm import each
@@ -36,7 +37,7 @@ from tas_lib.recording import MESH_DIMS, validate
 from tas_lib.segmentation import coarse
 from tas_lib.strain import longitudinal_strain
 from tas_lib.trackers import registry
-from tas_lib.trackers.tracker import Tracker, track
+from tas_lib.trackers.tracker import track
 from tas_lib.trackers.weights import begin_from, training
 from tas_lib.training import Budget
 
@@ -150,18 +151,19 @@ def _trained(
     """Train the network of a seed on the data of a stage -> its weights."""
     run = here / f"seed{seed}"
     words = f"{command} --seeds {seed}" + " --init FILE" * (init is not None)
-    learn(
-        "tasnet",
-        here / "data",
-        run,
-        budget,
-        preset=preset,
-        seed=seed,
-        device=device,
-        init=init,
-        command=words,
-        progress=False,
-    )
+    with one_thread():  # however many seeds learn beside it, to the same bits
+        learn(
+            "tasnet",
+            here / "data",
+            run,
+            budget,
+            preset=preset,
+            seed=seed,
+            device=device,
+            init=init,
+            command=words,
+            progress=False,
+        )
     return run / "best.safetensors"
 
 
@@ -195,12 +197,6 @@ def make_motion(
     return made.manifest | {"failed": failed}
 
 
-@lru_cache(1)
-def _tracker(path: Path, found: str) -> Tracker:
-    """The tracker whose weights have the hash `found`."""
-    return registry.get(path)
-
-
 def _tracked(path: Path, folder: Path, weights: Path, found: str) -> dict[str, Any]:
     """Write a template's motion -> its entry in the manifest."""
     about: dict[str, Any] = {"template_sha256": digest(path), "weights_sha256": found}
@@ -209,7 +205,7 @@ def _tracked(path: Path, folder: Path, weights: Path, found: str) -> dict[str, A
     seen = coarse(template) if known else template
     es = int(seen.attrs["es_frame"])
     with one_thread():
-        tracks = track(seen, seen.mesh.values[es], _tracker(weights, found), es).tracks.values
+        tracks = track(seen, seen.mesh.values[es], kept(weights, found), es).tracks.values
     mesh, smoothing = unfolded(tracks, es)
     validate(seen.assign(mesh=(MESH_DIMS, mesh)), path)
     motions = {"tracked": mesh, "masks": seen.mesh.values}

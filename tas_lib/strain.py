@@ -39,7 +39,7 @@ def segment_lengths(line: np.ndarray, ed_frame: int = 0) -> np.ndarray:
 
 
 def longitudinal_strain(mesh: np.ndarray, ed_frame: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """GLS (time,) and the strain of the six segments (time, 6) of a mesh (time, l, r, 2) [m]."""
+    """GLS (time,) and strain of the six segments (time, 6) of a mesh (time, l, r, 2 or 3) [m]."""
     length = segment_lengths(centreline(mesh), ed_frame)
     whole = length.sum(-1)
     return whole / whole[ed_frame] - 1, length / length[ed_frame] - 1

@@ -70,6 +70,17 @@ def test_what_is_there_is_kept_and_shared(templates, tmp_path):
     assert (out / "s1" / "seed1" / "best.safetensors").is_file()
 
 
+def test_one_network_learns_on_as_many_threads_as_several(templates, tmp_path):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        (best,), _ = refine(templates, tmp_path / "refined", ("s1",), BUDGET, progress=False)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert weights.card(best)["threads"].startswith("1 of ")
+
+
 def test_a_network_learns_from_no_more_than_is_asked_for(templates, tmp_path):
     refine(templates, tmp_path / "refined", ("s1",), BUDGET, progress=False)
     with pytest.raises(InputError, match="sequences: hold 1 that are not wanted now .2.nc."):
