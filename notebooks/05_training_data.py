@@ -27,10 +27,12 @@ profile = "laptop"
 seed = 0
 
 # %% tags=["hide-input"]
+import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 
 from tas_lib import paper
-from tas_lib.book import archived, glue, provenance, table, told, trainings
+from tas_lib.book import archived, glue, provenance, table, themed, told, trainings
 from tas_lib.claims import NETWORKS
 from tas_lib.comparison import people
 from tas_lib.evidence import COHORTS, Evidence, estimate, less
@@ -75,6 +77,28 @@ table(
         for network, name in NETWORKS.items()
     }
 )
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "MTE of each patient, by what the network learnt; lines are means.", "name": "fig-training-data"}}
+LEARNT = {"tas": "own data", "burman": "Burman's data", "labels": "labels of speckle tracking"}
+points = learnt.drop(columns="speckle").melt(value_name="MTE (mm)")
+points[["learnt from", "network"]] = points.tracker.str.split("/", expand=True)
+points = points.replace({"learnt from": LEARNT, "network": NETWORKS})
+
+
+def draw():
+    figure, ax = plt.subplots(figsize=(7, 3.6))
+    groups = {"data": points, "x": "MTE (mm)", "y": "network", "hue": "learnt from"}
+    groups |= {"order": list(NETWORKS.values()), "hue_order": list(LEARNT.values()), "ax": ax}
+    sns.stripplot(**groups, dodge=True, jitter=False, alpha=0.5)
+    width = 0.8 - 0.8 / len(LEARNT)  # between the outer of a network's rows, as above
+    means = {"errorbar": None, "linestyle": "none", "marker": "|", "markersize": 16}
+    sns.pointplot(**groups, dodge=width, legend=False, **means)
+    ax.set(xlim=(0, None), ylabel="")
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.2, 1), ncols=3, frameon=False)
+    return figure
+
+
+themed(draw, "Mean trajectory errors of three networks by the data that they learnt")
 
 # %% [markdown]
 # (sec-labels)=
