@@ -18,7 +18,8 @@
 #
 # The paper compares TAS-Net, MyoTracker and EchoTracker with clinical software on patients of SSHF, HUNT and HUNT-A (section V-D). Here virtual patients stand in for the
 # patients, open speckle tracking for the software, and networks are the small ones that ship ({ref}`their page <sec-trackers>`), which learnt from {glue:text}`sequences` simulated
-# videos of virtual templates (strategy S3), the same for all, with one budget ({ref}`other data <sec-training-data>`). MyoTracker goes through a film {glue:text}`myo_iterations:s`; the paper's iterates.
+# videos of virtual templates (strategy S3), the same for all, with one budget ({ref}`other data <sec-training-data>`). MyoTracker goes through a film {glue:text}`myo_iterations:s`; the paper's iterates,
+# as does the one of {ref}`sec-training-data`, where all learnt for fewer steps.
 #
 # In short: of {glue:text}`patients` virtual patients {glue:text}`best:s` has the least trajectory error; TAS-Net's is {glue:text}`tasnet_mte:s` mm, that of speckle tracking {glue:text}`speckle_mte:s` mm. Archived runs:
 # `archive/comparison_sshf.json`, `archive/comparison_hunt.json` and `archive/comparison_hunt-a.json` from the true walls, `archive/agreement_sshf.json`,
