@@ -43,7 +43,7 @@ def natural(network, start):
 
 
 def border(image, grid, **options):
-    return grid_sample(image, grid, padding_mode="border", **options)
+    return grid_sample(image, grid, **options | {"padding_mode": "border"})
 
 
 gelu, grid_sample, refine = F.gelu, F.grid_sample, cotracker.CoTracker.refine

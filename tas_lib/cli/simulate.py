@@ -12,6 +12,8 @@ from tas_lib.errors import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from tas_lib.scene import Scene
+
 
 STRATEGIES = "s1", "s2", "s3", "s2-inverted"
 
@@ -95,19 +97,14 @@ def simulate(
     )
     make_folder(out)
 
-    from tas_lib import recording, strategies
+    from tas_lib import recording
     from tas_lib.movie import write_movie
     from tas_lib.scene import Choices, Scene
     from tas_lib.speckle import correlation, mean_absolute_error
 
     scene = Scene(template, seed, Choices(gamma=gamma), progress=not quiet)
     curves = correlation(template)
-    film = {
-        "s1": lambda: strategies.s1(scene, p),
-        "s2": lambda: strategies.s2(scene, curves),
-        "s3": lambda: strategies.s3(scene, curves, alpha=alpha, corrections=corrections)[-1],
-        "s2-inverted": lambda: strategies.s2_inverted(scene, curves)[0],
-    }[strategy]()
+    film = _film(strategy, scene, curves, p=p, alpha=alpha, corrections=corrections)
     if "correlation" not in film:
         film["correlation"] = correlation(film)
 
@@ -127,6 +124,25 @@ def simulate(
         )
         for target in targets:
             typer.echo(f"wrote {target}")
+
+
+def _film(
+    strategy: str,
+    scene: "Scene",
+    curves: "xr.DataArray",
+    *,
+    p: float,
+    alpha: float,
+    corrections: int,
+) -> "xr.Dataset":
+    from tas_lib import strategies
+
+    return {
+        "s1": lambda: strategies.s1(scene, p),
+        "s2": lambda: strategies.s2(scene, curves),
+        "s3": lambda: strategies.s3(scene, curves, alpha=alpha, corrections=corrections)[-1],
+        "s2-inverted": lambda: strategies.s2_inverted(scene, curves)[0],
+    }[strategy]()
 
 
 def _draw_es(path: Path, template: "xr.Dataset", film: "xr.Dataset") -> None:
