@@ -125,7 +125,6 @@ def sample(maps: Tensor, points: Tensor) -> Tensor:
 
     Beyond the maps the features of their border go on.
     """
-
     h, w = maps.shape[-2:]
     where = 2 * points / points.new_tensor((w - 1, h - 1)) - 1
     found = F.grid_sample(maps, where[:, None], padding_mode="border", align_corners=True)
