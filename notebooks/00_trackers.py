@@ -44,9 +44,8 @@ from tas_lib.book import archived, glue, provenance, table, told
 from tas_lib.cohorts import cases, film
 from tas_lib.comparison import people
 from tas_lib.evaluation import evaluate
-from tas_lib.evidence import Evidence
+from tas_lib.evidence import Evidence, estimate, ratio
 from tas_lib.golden import compare
-from tas_lib.intervals import interval
 from tas_lib.simulator import CLINICAL, SectorOperator
 from tas_lib.trackers import registry, weights
 from tas_lib.trackers.registry import label
@@ -113,15 +112,11 @@ glue("cohort_seed", archive["seed"])
 glue("margin", 1e3 * MARGIN)
 
 
-def with_interval(values):
-    return told((values.mean(), *interval(values.to_numpy())))
-
-
 table(
     {
         label(name): {
-            "MTE (mm)": with_interval(mte[name]),
-            "|GLS error| (% strain)": with_interval(gls[name]),
+            "MTE (mm)": told(estimate(mte[name])),
+            "|GLS error| (% strain)": told(estimate(gls[name])),
             "δ average": f"{people(rows, 'delta_average')[name].mean():.0%}",
             "folded films": f"{(rows.folds[rows.tracker == name] > 0).mean():.0%}",
             "seconds": f"{rows.seconds[rows.tracker == name].mean():.1f}",
@@ -134,23 +129,18 @@ table(
 archived(evidence.made)
 
 # %% tags=["remove-cell"]
-ratios = {}
-for other in READY:
-    if other != "tasnet":
-        pair = mte[["tasnet", other]].to_numpy()
-        ratio = lambda v: v[:, 0].mean() / v[:, 1].mean()  # noqa: E731
-        ratios[label(other)] = (ratio(pair), *interval(pair, ratio))
+ratios = {label(other): ratio(mte["tasnet"], mte[other]) for other in READY if other != "tasnet"}
 verdicts = [
     f"{'smaller than' if high < 1 else 'larger than' if low > 1 else 'not told apart from'} {other}'s"
     for other, (_, low, high) in ratios.items()
 ]
 glue("verdict", ", ".join(verdicts))
 for name in ("tasnet", "speckle"):
-    glue(f"mte_{name}", with_interval(mte[name]))
-    glue(f"gls_{name}_in", with_interval(gls[name]))
+    glue(f"mte_{name}", told(estimate(mte[name])))
+    glue(f"gls_{name}_in", told(estimate(gls[name])))
 glue("nearer_patients", int((mte["tasnet"] < mte["speckle"]).sum()))
 apart = {name: gls["tasnet"] - gls[name] for name in READY if name != "tasnet"}
-glue("gls_apart", "; ".join(f"{label(name)} {with_interval(of)}" for name, of in apart.items()))
+glue("gls_apart", "; ".join(f"{label(name)} {told(estimate(of))}" for name, of in apart.items()))
 signed = {name: 100 * (some.gls - some.gls_true).mean() for name, some in rows.groupby("tracker")}
 glue("bias", ", ".join(f"{label(name)} {signed[name]:+.2f}" for name in READY))
 

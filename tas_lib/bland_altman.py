@@ -71,16 +71,18 @@ def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> d
     powers = np.stack([np.ones_like(difference), difference, difference**2, abs(difference)], -1)
     sums = pd.DataFrame(powers).groupby(np.asarray(patient)).sum().to_numpy()
 
-    def numbers(drawn: np.ndarray) -> np.ndarray:
-        n, total, squares, absolute = drawn.sum(0)
-        spread = max(squares - total**2 / n, 0) / (n - 1)
-        return np.array([total / n, spread**0.5, absolute / n])
+    def numbers(draws: np.ndarray) -> np.ndarray:
+        n, total, squares, absolute = draws.sum(1).T
+        spread = np.maximum(squares - total**2 / n, 0) / (n - 1)
+        return np.stack([total / n, spread**0.5, absolute / n], axis=1)
 
     found = interval(sums, numbers)
     ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, 3))  # few patients have no interval
     return {
         name: Estimate(*map(float, three))
-        for name, *three in zip(("bias", "sd", "absolute"), numbers(sums), *ends, strict=True)
+        for name, *three in zip(
+            ("bias", "sd", "absolute"), *numbers(sums[None]), *ends, strict=True
+        )
     }
 
 

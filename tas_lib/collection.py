@@ -1,7 +1,7 @@
 """A collection: a folder of recordings and a manifest that says what each is and what made it.
 
 Making one can be cut short at any time: a recording counts once it is in the manifest, and is
-whole where its hash is the manifest's.
+whole where its hash is the manifest's. The collection is whole once all have been tried.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class Collection:
                 else:
                     self.enter(file, **about)
                 bar.update()
+        if not self.manifest.get("whole", True):
+            self._write(whole=True)
         return failed
 
     def enter(self, file: str, **about: Any) -> None:
@@ -98,7 +100,8 @@ class Collection:
         except OSError as error:
             raise unwritable(self.folder / file, error) from error
 
-    def _write(self) -> None:
+    def _write(self, whole: bool = False) -> None:
+        self.manifest["whole"] = whole
         self.manifest["recordings"] = [self._entries[name] for name in sorted(self._entries)]
         with recording.replacing(self.folder / MANIFEST) as temporary:
             temporary.write_text(json.dumps(self.manifest, indent=1))
@@ -157,6 +160,15 @@ def manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         problem = f"is no manifest of recordings ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, remedy) from error
+    return manifest
+
+
+def whole_manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
+    """The same of a finished one alone: who learns or judges needs all. Raises InputError."""
+    manifest = manifest_of(folder, remedy)
+    if not manifest.pop("whole", True):  # the first ones did not say
+        problem = "are not all there: making them goes on, or was cut short"
+        raise InputError(folder, "recordings", problem, "wait, or run again what makes them")
     return manifest
 
 

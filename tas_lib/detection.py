@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from tas_lib.bland_altman import Estimate
 from tas_lib.errors import InputError
-from tas_lib.intervals import interval, rows_by
+from tas_lib.intervals import interval, one_by_one, rows_by
 
 AKINETIC = -5.0  # end-systolic strain [%]; our choice: scars of our hearts have -3 to 2
 
@@ -43,7 +43,7 @@ def area(strain: np.ndarray, akinetic: np.ndarray, patient: np.ndarray) -> Estim
         some = np.concatenate(people)
         return _area(strain[some], akinetic[some])
 
-    return Estimate(_area(strain, akinetic), *interval(rows_by(patient), drawn))
+    return Estimate(_area(strain, akinetic), *interval(rows_by(patient), one_by_one(drawn)))
 
 
 def _area(strain: np.ndarray, akinetic: np.ndarray) -> float:

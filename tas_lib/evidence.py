@@ -7,7 +7,6 @@ its first seed counts. Intervals are of other patients, not of other trainings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from tas_lib.agreement import GLOBAL, pairs, strains
 from tas_lib.bland_altman import Estimate
 from tas_lib.comparison import people
 from tas_lib.errors import InputError
-from tas_lib.intervals import interval, interval_apart
+from tas_lib.intervals import Statistic, interval, interval_apart, means
 from tas_lib.refinement import CHAINS
 
 COHORTS = "sshf", "hunt", "hunt-a"
@@ -150,8 +149,8 @@ def absolute(paired: pd.DataFrame) -> pd.Series:
     return (paired["first"] - paired["second"]).abs().groupby(paired.patient).mean()
 
 
-def estimate(values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean) -> Estimate:
-    """A statistic of patients' values (P, ...) with its 95 % interval.
+def estimate(values: np.ndarray, statistic: Statistic = means) -> Estimate:
+    """A statistic of patients' values (P, ...) with its 95 % interval: see `interval`.
 
     Raises InputError where there is none, or one is not known.
     """
@@ -159,7 +158,7 @@ def estimate(values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.m
     if not (len(values) and np.isfinite(values).all()):
         problem = "is not known of all patients" if len(values) else "is of no patient"
         raise InputError("evidence", "a value", problem, "judge all trackers on all of them")
-    return Estimate(*map(float, (statistic(values), *interval(values, statistic))))
+    return Estimate(*map(float, (*statistic(values[None]), *interval(values, statistic))))
 
 
 def exact(value: float) -> Estimate:
@@ -175,7 +174,7 @@ def less(frame: pd.DataFrame, first: str, second: str) -> Estimate:
 def ratio(first: pd.Series, second: pd.Series) -> Estimate:
     """Of means over patients, those of both."""
     both = pd.concat([first, second], axis=1, join="inner").to_numpy()
-    return estimate(both, lambda v: np.divide(*v.mean(0)))
+    return estimate(both, lambda draws: np.divide(*draws.mean(1).T))
 
 
 def apart(first: pd.Series, second: pd.Series) -> Estimate:

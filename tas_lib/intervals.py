@@ -17,22 +17,31 @@ from scipy.stats import bootstrap, norm, t
 
 DRAWS = 4_000
 FEWEST = 5
+Statistic = Callable[[np.ndarray], np.ndarray]
 
 
-def interval(
-    values: np.ndarray, statistic: Callable[[np.ndarray], Any] = np.mean
-) -> tuple[Any, Any]:
+def means(draws: np.ndarray) -> np.ndarray:
+    """Of each draw's patients: (D, P, ...) -> (D, ...)."""
+    return draws.mean(1)
+
+
+def one_by_one(statistic: Callable[[np.ndarray], Any]) -> Statistic:
+    """For `interval`, from a statistic of one draw (P, ...): slow."""
+    return lambda draws: np.stack([statistic(drawn) for drawn in draws])
+
+
+def interval(values: np.ndarray, statistic: Statistic = means) -> tuple[Any, Any]:
     """95 % interval of a statistic of patients' values (P, ...).
 
-    The statistic is a number or an array (k,), and so are the ends. NaN for few patients.
+    The statistic is of many draws at once, (D, P, ...), and gives a number of each, (D,), or an
+    array, (D, k); the ends are numbers or arrays (k,) as well. NaN for few patients.
     """
     if len(values) < FEWEST:
         return np.nan, np.nan
     found = bootstrap(
         (np.arange(len(values)),),
-        lambda drawn: statistic(values[drawn]),
+        lambda drawn, axis: np.moveaxis(statistic(values[np.atleast_2d(drawn)]), 0, -1),
         n_resamples=DRAWS,
-        vectorized=False,
         method="percentile",
         confidence_level=_level(len(values)),
         rng=0,

@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from tas_lib import ranks
-from tas_lib.collection import digest, manifest_of
+from tas_lib.collection import digest, whole_manifest_of
 from tas_lib.errors import InputError
 from tas_lib.parallel import check_device
 from tas_lib.samples import Sequence, load
@@ -95,7 +95,7 @@ def patients_in(data: str | Path) -> list[str]:
 
 
 def _entries(data: Path) -> list[dict]:
-    entries = manifest_of(data, REMEDY)["recordings"]
+    entries = whole_manifest_of(data, REMEDY)["recordings"]
     for entry in entries:
         if "patient" not in entry:
             remedy = "set the attribute `patient` of its template"
@@ -127,6 +127,6 @@ def split(data: str | Path) -> tuple[list[Path], list[Path]]:
 
 def named(data: str | Path) -> dict:
     """What the card of weights says of the data: its manifest, of the recordings a hash."""
-    manifest = manifest_of(data, REMEDY)
+    manifest = whole_manifest_of(data, REMEDY)
     files = sorted((entry["file"], entry["sha256"]) for entry in manifest.pop("recordings"))
     return manifest | {"sha256": hashlib.sha256(json.dumps(files).encode()).hexdigest()}

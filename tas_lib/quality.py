@@ -12,7 +12,7 @@ import pandas as pd
 
 from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS
-from tas_lib.intervals import interval, rows_by
+from tas_lib.intervals import interval, one_by_one, rows_by
 
 COVERAGES = np.arange(0.1, 1.001, 0.05)
 
@@ -31,9 +31,10 @@ def calibration(tallies: pd.Series, patient: pd.Series) -> pd.DataFrame:
     number, total = people.sum(0)
     there = number > 0
 
-    def measured(drawn: np.ndarray) -> np.ndarray:
-        number, total = drawn.sum(0)[:, there]
-        return np.where(number > 0, total / np.maximum(number, 1), total.sum() / number.sum())
+    def measured(draws: np.ndarray) -> np.ndarray:
+        number, total = np.moveaxis(draws.sum(1)[..., there], 1, 0)
+        whole = total.sum(1, keepdims=True) / number.sum(1, keepdims=True)
+        return np.where(number > 0, total / np.maximum(number, 1), whole)
 
     low, high = interval(people, measured)
     return pd.DataFrame(
@@ -68,7 +69,7 @@ def risk_coverage(score: np.ndarray, error: np.ndarray, patient: np.ndarray) -> 
         kept = np.maximum(np.rint(COVERAGES * len(some)).astype(int), 1)
         return mean[kept - 1] / kept
 
-    low, high = interval(people, risks)
+    low, high = interval(people, one_by_one(risks))
     return pd.DataFrame(
         {
             "coverage": COVERAGES,

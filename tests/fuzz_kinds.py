@@ -21,6 +21,7 @@ from test_contours import drawn
 from test_corrections import CLIP
 from test_starts import THREE
 from test_training import BUDGET, net
+from tqdm import tqdm
 
 from tas_lib import (
     archive,
@@ -135,10 +136,12 @@ IDENTITY = {"strategy": "s1", "seed": 0}
 
 
 def data_set(folder):
-    made = Collection(folder, IDENTITY)
-    for seed in (0, 1):
+    def make(seed):
         recording.save(clip(seed), folder / f"{seed}.nc")
-        made.enter(f"{seed}.nc", patient=f"one {seed}", frames=6)
+        return {"patient": f"one {seed}", "frames": 6}
+
+    made = Collection(folder, IDENTITY)
+    made.fill(make, (0, 1), "{}.nc".format, tqdm(disable=True), workers=1)
     return folder / "manifest.json"
 
 

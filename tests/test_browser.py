@@ -137,6 +137,8 @@ def test_charts_follow_the_theme(show, bench):
     )
 
 
+@pytest.mark.weekly
+@pytest.mark.slow
 def test_redraws_are_fast(show, bench, record_property):
     """Every move of a slider makes a new frame from all scatterers."""
     page = ready(show(bench))

@@ -287,6 +287,8 @@ def calibrate_together(folder, acq, many, start):
         load(acq, settings)
 
 
+@pytest.mark.weekly
+@pytest.mark.slow
 def test_two_processes_may_calibrate_the_same_at_once(tiny, cache):
     acq, settings, _ = tiny
     many = [replace(settings, depth_step=0.5 + 0.1 * i) for i in range(3)]

@@ -237,6 +237,7 @@ def test_no_room_leaves_nothing_half_written(tmp_path, template, quick, monkeypa
     assert left == (set() if full == "recording" else {".nc", ".mp4"})  # whole ones stay
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_the_default_clip_by_s2(tmp_path):
     result = tas("simulate", "--strategy", "s2", "--out", tmp_path)

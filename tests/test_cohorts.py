@@ -19,6 +19,7 @@ from tas_lib.anatomy import Anatomy
 from tas_lib.clinic import Pose
 from tas_lib.cohorts import COHORTS, cases, make_cohort
 from tas_lib.collection import MANIFEST
+from tas_lib.comparison import cohort_in
 from tas_lib.cycle import Cycle
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart, Motion
@@ -200,6 +201,7 @@ def test_same_files_in_a_larger_cohort(ready, small, tmp_path):
     assert len({entry["sha256"] for entry in more}) == 12
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_same_recordings_by_other_processes(tmp_path):
     for workers in (1, 2):
@@ -236,6 +238,8 @@ def test_a_run_that_was_cut_short_goes_on(watched, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             make(tmp_path)
     assert len(read(tmp_path)["recordings"]) == 2
+    with pytest.raises(InputError, match="recordings: are not all there"):
+        cohort_in(tmp_path)  # so that it is not judged as a smaller one
     assert len(make(tmp_path)["recordings"]) == 6 == len(watched) == len(set(watched))
 
 

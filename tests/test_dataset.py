@@ -125,9 +125,12 @@ def test_a_cut_run_goes_on_and_says_what_it_left_out(templates, quick, tmp_path,
         with pytest.raises(KeyboardInterrupt):
             make_dataset(templates, out, "s1", progress=False)
     assert len(json.loads((out / MANIFEST).read_text())["recordings"]) == 2
+    with pytest.raises(InputError, match="recordings: are not all there: making them goes on, or"):
+        split(out)  # so that nobody learns from half of it
     broken = templates[0].with_name("broken.nc")
     broken.write_bytes(b"broken")
     manifest = make_dataset([*templates, broken], out, "s1", progress=False)
+    assert len(sum(split(out), [])) == len(templates)
     assert [entry["file"] for entry in manifest["recordings"]] == [p.name for p in templates]
     assert list(manifest["failed"]) == ["broken.nc"]
     assert "is no readable NetCDF file" in manifest["failed"]["broken.nc"]

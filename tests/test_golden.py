@@ -149,6 +149,7 @@ def test_the_recipe_draws_each_weight_from_its_name():
     assert state["norm.bias"][0] == pytest.approx(0.05 * first[0], rel=1e-6)
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_the_published_size_is_compared_by_the_recipe(tmp_path, arrays):
     """A file without weights; here of our own network's numbers, so that all differences are 0."""

@@ -202,7 +202,9 @@ def test_films_measure_what_theory_expects():
 
 
 @needs_node
-@pytest.mark.parametrize("density", [1, 2])
+@pytest.mark.parametrize(
+    "density", [1, pytest.param(2, marks=(pytest.mark.weekly, pytest.mark.slow))]
+)
 def test_out_of_plane_motion_measures_what_theory_expects(density):
     """The mean over places at three depths after 1 mm, at the default density or twice that.
 
@@ -250,6 +252,8 @@ def test_tissue_that_left_the_slab_comes_back_as_other_tissue():
     assert abs(np.mean(found)) < 0.1
 
 
+@pytest.mark.weekly
+@pytest.mark.slow
 @needs_node
 def test_the_named_share_comes_nearest_to_the_clip():
     """As the laboratory's answer says, among the steps of the slider."""

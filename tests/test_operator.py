@@ -268,6 +268,7 @@ def test_the_sensitivity_levels_a_uniform_medium(acquisition, coarse, operator_o
         assert fall < -10
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_cost_grows_at_most_linearly_with_scatterers_and_terms(operator_of):
     """Best of several; half as much again is left for a busy machine."""

@@ -152,6 +152,7 @@ def test_kernels_have_the_autocorrelation_of_the_exact_model(monkeypatch, r, col
         assert full_width(fast) == pytest.approx(full_width(slow), rel=0.005)
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_grains_are_those_of_an_exact_frame(default):
     """The same scatterers in both: 1 % at each depth, of I/Q and envelope."""

@@ -129,8 +129,9 @@ def test_wheel_and_sdist_hold_all_of_the_library(source, packages):
     assert wanted | {"pyproject.toml", "README.md", "LICENSE"} <= names
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["wheel", pytest.param("sdist", marks=pytest.mark.weekly)])
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_it_installs_and_runs_away_from_the_checkout(packages, tmp_path, kind):
     """In an environment of its own, whose dependencies are those of the one that tests."""
     wheel, sdist = packages
