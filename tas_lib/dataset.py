@@ -88,7 +88,7 @@ def check_strategy(strategy: str, known: Names[str] = (*FILMS, LABELS)) -> None:
     """Raises InputError for an unknown name."""
     if strategy not in known:
         problem = f"{strategy!r} is unknown"
-        raise InputError("data set", "strategy", problem, f"choose one of {', '.join(known)}")
+        raise InputError("simulation", "strategy", problem, f"choose one of {', '.join(known)}")
 
 
 def templates_in(folder: str | Path) -> list[Path]:

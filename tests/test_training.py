@@ -251,8 +251,11 @@ def test_the_command_trains(folder, tmp_path):
     assert "--steps 2 --batch 2 --rate 0.001" in card["command"]
     assert (card["budget"]["batch"], card["budget"]["rate"]) == (2, 0.001)
     assert "validation MTE" in result.stdout and "best.safetensors" in result.stdout
-    result = CliRunner().invoke(cli.app, ["train", "raft", *words[2:]])
+    result = CliRunner().invoke(
+        cli.app, ["train", "raft", *words[2:4], "--out", str(tmp_path / "other")]
+    )
     assert result.exit_code == 2 and "'raft' is unknown; choose one of tasnet" in result.stderr
+    assert not (tmp_path / "other").exists()
 
 
 def test_missing_weights_are_named_with_what_there_is():

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, Seed, app, make_folder
+from tas_lib.cli.frame import Quiet, Seed, app
 
 
 @app.command()
@@ -78,7 +78,6 @@ def train(
     for name, value in {"steps": steps, "batch": batch, "rate": rate}.items():
         words += f" --{name} {value}" * (value is not None)
     words += " --init FILE" * (init is not None)
-    make_folder(out)
     before = _last(out)
     best = learn(
         tracker,
