@@ -30,7 +30,8 @@ STAMP := .venv/.installed
 EXEC  := _build/exec/$(PROFILE)
 STAGE := _build/stage
 HTML  := _build/html/index.html
-NAMES := $(shell sed -n 's|.*file: notebooks/||p' _toc.yml)
+LONG  := 00_simulator 03_multi_stage_table # begin first, so that the last ones end together
+NAMES := $(LONG) $(filter-out $(LONG),$(shell sed -n 's|.*file: notebooks/||p' _toc.yml))
 DONE  := $(NAMES:%=$(EXEC)/%.ipynb)
 TIMED := $(EXEC)/00_speed.ipynb
 CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml notebooks/archive pyproject.toml constraints.txt
