@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from tas_lib import checkpoints, ranks
-from tas_lib.errors import InputError, unwritable
+from tas_lib.errors import InputError
 from tas_lib.locks import hold
 from tas_lib.provenance import facts
 from tas_lib.samples import Clip, Sequence, batch, draw
@@ -103,10 +103,7 @@ def train(
     loss or error is no number.
     """
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    folder.mkdir(parents=True, exist_ok=True)
     first = ranks.rank() == 0
     if first:
         hold(folder)

@@ -5,6 +5,8 @@ What takes long to import is imported inside the commands, so that help comes at
 
 import math
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -203,3 +205,15 @@ def make_folder(out: Path) -> None:
     except OSError as error:
         problem = f"cannot be made a folder ({error.strerror})"
         raise InputError(out, "--out", problem, "name another one") from error
+
+
+@contextmanager
+def folder_of_results(out: Path) -> Iterator[None]:
+    """The same, and the folder goes again where an InputError inside leaves it empty."""
+    make_folder(out)
+    try:
+        yield
+    except InputError:
+        with suppress(OSError):
+            out.rmdir()
+        raise

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Quiet, Seed, app
+from tas_lib.cli.frame import Quiet, Seed, app, folder_of_results
 
 
 @app.command()
@@ -79,18 +79,19 @@ def train(
         words += f" --{name} {value}" * (value is not None)
     words += " --init FILE" * (init is not None)
     before = _last(out)
-    best = learn(
-        tracker,
-        data,
-        out,
-        chosen,
-        preset=preset,
-        seed=seed,
-        device=device,
-        init=init,
-        command=f"tas train {words} --device {device}",
-        progress=not quiet,
-    )
+    with folder_of_results(out):
+        best = learn(
+            tracker,
+            data,
+            out,
+            chosen,
+            preset=preset,
+            seed=seed,
+            device=device,
+            init=init,
+            command=f"tas train {words} --device {device}",
+            progress=not quiet,
+        )
     if not quiet and best < float("inf"):  # a helper of `torchrun` judges nothing
         done = "was trained before, nothing was left to do: " * (_last(out) == before)
         typer.echo(f"{tracker}, {preset}, seed {seed}: {done}validation MTE {best:.2f} mm")
