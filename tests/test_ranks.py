@@ -37,6 +37,7 @@ def test_who_is_alone_is_left_alone():
     assert net.weight.grad.eq(1).all() and net.bias.grad is None
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_two_processes_step_along_the_mean_of_their_gradients(folder, tmp_path):  # noqa: F811
     (tmp_path / "run.py").write_text(RUN)
