@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tas_lib import recording
+from tas_lib.cohorts import files
 from tas_lib.collection import digest, whole_manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
@@ -31,10 +32,18 @@ MAKE = "make a cohort: `tas cohort`"
 
 
 def cohort_in(folder: str | Path) -> dict[str, Any]:
-    """The manifest of a whole cohort's folder. Raises InputError where there is something else."""
+    """The manifest of a cohort's folder. Raises InputError where another collection is there, or
+    recordings of a patient are missing.
+    """
     manifest = whole_manifest_of(folder, MAKE)
     if not {"cohort", "seed"} <= manifest.keys():
         raise InputError(folder, "cohort", "is not stated: these are no virtual patients", MAKE)
+    name, recordings = manifest["cohort"], manifest["recordings"]
+    patients = len({entry["patient"] for entry in recordings})
+    wanted = {file for k in range(patients) for file in files(name, k + 1)}
+    if missing := sorted(wanted - {entry["file"] for entry in recordings}):
+        remedy = f"run the `tas cohort {name}` again that was cut short"
+        raise InputError(folder, "recordings", f"lack {', '.join(missing[:3])}", remedy)
     return manifest
 
 

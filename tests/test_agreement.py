@@ -21,6 +21,7 @@ def folder(moving_clip, tmp_path, monkeypatch):
     """Two patients, filmed on two days and seen by two observers, and a perfect tracker."""
     monkeypatch.setattr(registry, "get", lambda name: Knowing())
     monkeypatch.setattr(registry, "weights_of", lambda name: None)
+    monkeypatch.setattr("tas_lib.comparison.files", lambda name, patient: [])
     entries = []
     for k, (patient, visit) in enumerate((p, v) for p in ("1", "2") for v in ("test", "retest")):
         about = {"patient": patient, "visit": visit, "pathology": "healthy"}

@@ -12,8 +12,9 @@ from test_evaluation import SHIFTS, SQUEEZE, Knowing
 from typer.testing import CliRunner
 
 from tas_lib import archive, cli, cohorts, comparison, recording
+from tas_lib.cohorts import files
 from tas_lib.collection import MANIFEST
-from tas_lib.comparison import compare, networks, people
+from tas_lib.comparison import cohort_in, compare, networks, people
 from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS
 from tas_lib.trackers import registry, weights
@@ -22,6 +23,12 @@ A_FILM = {"file": "a.nc", "patient": "1", "sha256": ""}
 MADE = {"half_beats": True, "made_with": [{"commit": "b"}, {"commit": "a"}]}
 KNOWING = {"a": Knowing(), "b": Knowing(error=(3e-3, 4e-3))}
 TRACKERS = {"right": "a", "wrong": "b"}
+
+
+@pytest.fixture(autouse=True)
+def any_recordings(monkeypatch):
+    """Cohorts need not hold what those of their names do."""
+    monkeypatch.setattr("tas_lib.comparison.files", lambda name, patient: [])
 
 
 @pytest.fixture
@@ -60,6 +67,18 @@ def test_a_folder_of_other_recordings_is_refused_before_any_is_tracked(folder):
     (folder / MANIFEST).write_text(json.dumps(about))
     with pytest.raises(InputError, match="cohort: is not stated: these are no virtual patients"):
         compare(folder, {"none": "a"})
+
+
+def test_an_unfinished_cohort_is_not_judged_as_a_smaller_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("tas_lib.comparison.files", files)
+    entries = [A_FILM | {"file": f, "patient": k} for k in (1, 2) for f in files("hunt", k)]
+    about = {"cohort": "hunt", "seed": 0, "recordings": entries} | MADE
+    (tmp_path / MANIFEST).write_text(json.dumps(about))
+    assert len(cohort_in(tmp_path)["recordings"]) == 12
+    lost = about["recordings"].pop(7)["file"]
+    (tmp_path / MANIFEST).write_text(json.dumps(about))
+    with pytest.raises(InputError, match=f"recordings: lack {lost}; run the `tas cohort hunt`"):
+        cohort_in(tmp_path)
 
 
 def test_who_was_learnt_from_is_not_judged(folder, tmp_path):
