@@ -35,7 +35,13 @@ from tas_lib.observers import (
 )
 from tas_lib.recording import MESH_DIMS
 from tas_lib.starts import Start
-from tas_lib.strain import longitudinal_strain, peaks, segment_names, segment_nodes
+from tas_lib.strain import (
+    longitudinal_strain,
+    peaks,
+    segment_names,
+    segment_nodes,
+    strain_curves,
+)
 from tas_lib.trackers.tracker import Tracker
 
 QUANTITIES = "end_systolic", "peak_systolic", "peak", "post_systolic_index"
@@ -67,8 +73,7 @@ class Measurement:
     @property
     def curves(self) -> pd.DataFrame:
         """Strain over time [s], reported: GLS and the six segments."""
-        time = pd.Index(self.film.time.values, name="time_s")
-        return pd.DataFrame(self.runs[0, 0], time, ["GLS", *segment_names(self.view)])
+        return strain_curves(self.film)
 
     @property
     def samples(self) -> np.ndarray:

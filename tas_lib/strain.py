@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from tas_lib.anatomy import LEVELS, VIEWS
 from tas_lib.mesh import centreline
@@ -43,6 +45,14 @@ def longitudinal_strain(mesh: np.ndarray, ed_frame: int = 0) -> tuple[np.ndarray
     length = segment_lengths(centreline(mesh), ed_frame)
     whole = length.sum(-1)
     return whole / whole[ed_frame] - 1, length / length[ed_frame] - 1
+
+
+def strain_curves(film: xr.Dataset) -> pd.DataFrame:
+    """Strain [%] of a film's `tracks` over time [s]: GLS and the six segments."""
+    whole, segments = longitudinal_strain(film.tracks.values, int(film.attrs["ed_frame"]))
+    time = pd.Index(film.time.values, name="time_s")
+    names = ["GLS", *segment_names(film.attrs.get("view"))]
+    return pd.DataFrame(100 * np.column_stack([whole, segments]), time, names)
 
 
 class Peaks(NamedTuple):

@@ -10,7 +10,6 @@ from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, numb
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
 
 @app.command()
@@ -62,6 +61,7 @@ def track(
     """
     from tas_lib import readers, recording, starts
     from tas_lib.movie import write_movie
+    from tas_lib.strain import strain_curves
     from tas_lib.trackers import registry
     from tas_lib.trackers.tracker import track as follow
 
@@ -75,7 +75,7 @@ def track(
     found = follow(beat, mesh, chosen, first, progress=not quiet)
     tracked = beat.merge(found, combine_attrs="override")
     recording.save(tracked.assign_attrs(tracker=tracker, start_frame=first), targets[0])
-    curves = _strain(tracked)
+    curves = strain_curves(tracked)
     with recording.replacing(targets[1]) as temporary:
         curves.to_csv(temporary, float_format="%.4f")
     _draw(targets[2], curves, title)
@@ -87,20 +87,6 @@ def track(
         )
         for target in targets:
             typer.echo(f"wrote {target}")
-
-
-def _strain(tracked: "xr.Dataset") -> "pd.DataFrame":
-    """Strain [%] over time [s]: global, and of the six segments."""
-    import pandas as pd
-
-    from tas_lib.strain import longitudinal_strain, segment_names
-
-    ed = int(tracked.attrs["ed_frame"])
-    whole, segments = longitudinal_strain(tracked.tracks.values, ed)
-    names = segment_names(tracked.attrs.get("view"))
-    table = pd.DataFrame(100 * segments, pd.Index(tracked.time.values, name="time_s"), names)
-    table.insert(0, "GLS", 100 * whole)
-    return table
 
 
 def _draw(path: Path, curves: "pd.DataFrame", tracker: str) -> None:
