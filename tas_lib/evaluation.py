@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from tas_lib.error_parts import parts
 from tas_lib.mesh import folds
 from tas_lib.recording import spacing
 from tas_lib.strain import longitudinal_strain, segment_nodes
@@ -53,7 +54,8 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
     IV-D.1). median [m]: median over time, mean over points. delta_average, jaccard: `tap`. gls,
     gls_true: peak global longitudinal strain of the middle line in the image, since end-diastole
     (fractions). folds: triangles turned over, in the worst frame. closure [m]: of a whole beat,
-    mean distance of points at its end from its start; else NaN. seconds: for all of it.
+    mean distance of points at its end from its start; else NaN. seconds: for all of it. What
+    explains the error: see `error_parts.parts`.
 
     Of the segments (6,): segments, segments_true, end-systolic strain (fractions); errors [m], mte;
     visibility and correlation, means over their points in all frames but the given one and
@@ -90,6 +92,7 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
         "visibility": _by_segment(seen),
         "correlation": _by_segment(speckle),
         "calibration": tally(seen, speckle),
+        **parts(found, truth, frame, es, whole),
         "folds": int(folds(found).max()),
         "closure": float(np.linalg.norm(found[-1] - found[ed], axis=-1).mean())
         if whole
