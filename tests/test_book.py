@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -250,6 +251,25 @@ def test_an_unknown_profile_is_refused_with_the_known_ones():
     )
     assert done.returncode != 0
     assert re.search(r'unknown PROFILE "nonsense".*laptop paper smoke', done.stderr)
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_notebook_that_fails_ends_the_build_and_leaves_nothing(status, tmp_path):
+    """papermill writes what it got to, too, where a cell fails."""
+    for name in ("Makefile", "notebooks/profiles", "book/_ext/key.py"):
+        source, copy = REPO / name, tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy)
+    for tool, then in (("jupytext", 0), ("papermill", status)):
+        write = 'for word; do case $word in *.ipynb) touch "$word"; esac; done'
+        (tmp_path / tool).write_text(f"#!/bin/sh\n{write}\nexit {then}\n")
+        (tmp_path / tool).chmod(0o755)
+    (tmp_path / "notebooks/one.py").touch()
+    words = "PROFILE=smoke", "NAMES=one", "CODE=Makefile", f"BIN={tmp_path}", f"PY={sys.executable}"
+    make = "make", "-s", "-o", ".venv/.installed", "_build/exec/smoke/one.ipynb", *words
+    done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode == 0) == (status == 0), done.stderr
+    assert (tmp_path / "_build/exec/smoke/one.ipynb").exists() == (status == 0)
 
 
 def test_a_build_is_recorded_from_what_its_notebooks_stored(tmp_path, monkeypatch):

@@ -195,6 +195,18 @@ def test_a_clip_becomes_a_report(clip, tmp_path):
     assert {path.name for path in out.iterdir()} == names
 
 
+def test_each_view_has_drawings_of_its_own(clip, tmp_path):
+    """One film under two names of views: the same strain, from the same walls, other spreads."""
+    twin = recording.save(recording.open(clip).assign_attrs(view="A2C"), tmp_path / "twin.nc")
+    out = tmp_path / "report"
+    result = tas(clip, twin, "--tracker", "speckle", "--drawings", 3, "--out", out, "--quiet")
+    assert result.exit_code == 0, result.output
+    segments = json.loads((out / "report.json").read_text())["segments"]
+    one, two = ([s for s in segments if s["view"] == view] for view in ("A4C", "A2C"))
+    for k, same in (("end_systolic", True), ("end_systolic_sd", False)):
+        assert ([s[k] for s in one] == [s[k] for s in two]) == same
+
+
 def test_trackers_of_one_title_are_refused(clip, tmp_path):
     words = "--tracker", "speckle", "--tracker", "speckle", "--out", tmp_path / "report"
     result = tas(clip, *words)
