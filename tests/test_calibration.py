@@ -185,6 +185,29 @@ def test_a_calibration_is_made_once_and_kept(tiny, cache, calibrated):
     assert len(calibrated) == len(list(cache.iterdir())) == 1
 
 
+def test_a_calibration_that_was_cut_short_goes_on(tiny, cache, monkeypatch):
+    acq, settings, bands = tiny
+    compress, calls = calibration._compress, []
+
+    def killed(*args):
+        calls.append(args)
+        if len(calls) == len(bands):
+            raise KeyboardInterrupt
+        return compress(*args)
+
+    monkeypatch.setattr(calibration, "_compress", killed)
+    with pytest.raises(KeyboardInterrupt):
+        load(acq, settings)
+    (part,) = cache.iterdir()
+    whole = part.read_bytes()
+    assert_same(load(acq, settings), bands)  # one more is all that was left
+    assert len(calls) == len(bands) + 1 and part not in (kept := [*cache.iterdir()])
+    kept[0].unlink()
+    part.write_bytes(DAMAGE["cut short"](whole))
+    with pytest.warns(UserWarning, match=rf"{part.name} is unreadable .*: made anew"):
+        assert_same(load(acq, settings), bands)
+
+
 def test_other_settings_and_acquisitions_have_their_own_files(tiny, cache, calibrated):
     acq, settings, _ = tiny
     load(acq, settings)

@@ -153,23 +153,30 @@ def point_spread(acq: Acquisition, r: float, columns: np.ndarray, n_r: int, n_a:
     return np.stack([h[i, :, k : k + 2 * n_a + 1][:, ::-1] * taper for i, k in enumerate(first)])
 
 
-def calibrate(acq: Acquisition, settings: Settings, progress: bool = True) -> list[Band]:
+def calibrate(
+    acq: Acquisition, settings: Settings, progress: bool = True, part: Path | None = None
+) -> list[Band]:
     """Bands that cover the acquisition's range.
 
-    On two cores half a minute for focused lines, some minutes for diverging waves.
+    On two cores half a minute for focused lines, some minutes for diverging waves. part: a file of
+    the bands that are done, from which a calibration that was cut short goes on.
     """
     n = max(6, 1 + int(np.ceil(acq.sector / 2 / np.deg2rad(settings.angle_step))))
     last = acq.sector / 2 / acq.angle_step + 0.5
     columns = np.unique(np.round(np.linspace(0, last, n))).astype(int)
     n_r = round(settings.half_range / acq.range_step)
     plan = list(_plan(acq, settings))
-    bands = []
+    bands = (part and _kept(part)) or []
+    counts = [len(ranges) for *_, ranges in plan]
     torch.set_flush_denormal(True)  # many times faster where the tapered tails are tiny
     try:
         with tqdm(
-            total=sum(len(ranges) for *_, ranges in plan), desc="calibration", disable=not progress
+            total=sum(counts),
+            initial=sum(counts[: len(bands)]),
+            desc="calibration",
+            disable=not progress,
         ) as bar:
-            for zone, start, stop, ranges in plan:
+            for zone, start, stop, ranges in plan[len(bands) :]:
                 n_a = round(np.deg2rad(zone.half_angle) / acq.angle_step)
                 kernels = []
                 for r in ranges:
@@ -177,6 +184,8 @@ def calibrate(acq: Acquisition, settings: Settings, progress: bool = True) -> li
                     bar.update()
                 parts = _compress(np.stack(kernels), zone.tolerance)
                 bands.append(Band(start, stop, *parts, ranges, columns))
+                if part and len(bands) < len(plan):
+                    _keep(part, bands)
     finally:
         torch.set_flush_denormal(False)
     return bands
@@ -224,18 +233,14 @@ def load_bands(acq: Acquisition, settings: Settings, progress: bool = True) -> l
     once; one that does not read back whole is made anew. An unwritable cache is only warned of.
     """
     name = _name(acq, settings)
-    for path in SHIPPED / name, cache_folder() / name:
-        try:
-            return _read(path)
-        except FileNotFoundError:
-            pass
-        except Exception as error:  # a damaged archive raises whatever it stumbles over
-            warnings.warn(f"calibration {path} is unreadable ({error}): made anew", stacklevel=2)
-    bands = calibrate(acq, settings, progress)
-    try:
-        _write(cache_folder() / name, bands)
-    except OSError as error:
-        warnings.warn(f"calibration is not kept ({error})", stacklevel=2)
+    cached = cache_folder() / name
+    for path in SHIPPED / name, cached:
+        if bands := _kept(path):
+            return bands
+    part = cached.with_suffix(".part.npz")
+    bands = calibrate(acq, settings, progress, part)
+    if _keep(cached, bands):
+        part.unlink(missing_ok=True)
     return bands
 
 
@@ -246,6 +251,26 @@ def cache_folder() -> Path:
 def _name(acq: Acquisition, settings: Settings) -> str:
     text = f"{VERSION} {acq.key} {dataclasses.astuple(settings)}"
     return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+
+
+def _kept(path: Path) -> list[Band] | None:
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # a damaged archive raises whatever it stumbles over
+        warnings.warn(f"calibration {path} is unreadable ({error}): made anew", stacklevel=3)
+        return None
+
+
+def _keep(path: Path, bands: list[Band]) -> bool:
+    """Whether that could be done."""
+    try:
+        _write(path, bands)
+    except OSError as error:
+        warnings.warn(f"calibration is not kept ({error})", stacklevel=3)
+        return False
+    return True
 
 
 def _write(path: Path, bands: list[Band]) -> None:
