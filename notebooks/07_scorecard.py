@@ -177,7 +177,7 @@ for name, row in (("ours", "TAS-Net | TAS-1K"), ("theirs", "Reference")):
 # ## What we set out to reach
 #
 # The goals of TAS-Net on the virtual cohorts, all in one place, by the rule for claims: *reached* where the 95 % interval lies wholly below, *in value only* where the
-# value alone does, else *missed*. One more, that errors differ little between diseases, is claim C21.
+# value alone does, else *missed*. One more, that errors differ little between diseases, is claim C21. What TAS-Net's errors are made of, beside those of speckle tracking, {ref}`another page <sec-errors>` measures.
 
 
 # %% tags=["hide-input"]

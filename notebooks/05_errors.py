@@ -1,0 +1,122 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-errors)=
+# # What the errors are made of, on virtual patients
+#
+# *Where in the beat trackers lose the wall, whether they lose points or all of it, and what would be left if tracks were smooth, or closed.*
+#
+# Of {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients of HUNT-A, from the true walls. In short: TAS-Net's mean trajectory error (MTE) is
+# {glue:text}`tasnet:s` mm, speckle tracking's {glue:text}`speckle:s`, which keeps its mesh smooth and takes its drift out. Smooth tracks would change TAS-Net's by {glue:text}`smoothed:s` mm,
+# its drift taken out by {glue:text}`closed:s`. The mean shift of the mesh as a whole is {glue:text}`tasnet_shift:.0f` % as large as TAS-Net's MTE, and {glue:text}`speckle_shift:.0f` % as large as
+# speckle tracking's. Archived run: `archive/comparison_hunt-a.json`.
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+
+from tas_lib.book import archived, glue, provenance, table, themed, told
+from tas_lib.claims import TASNET
+from tas_lib.comparison import people
+from tas_lib.error_parts import DEGREE, PHASES
+from tas_lib.evidence import Evidence, estimate, less
+from tas_lib.trackers.registry import label
+
+PARTS = {  # column of `error_parts.parts` -> its title
+    "shift": "of the mesh as a whole",
+    "beam": "along the beam",
+    "across": "across it",
+}
+REMEDIES = {"smoothed": "smooth along the wall", "closed": "drift taken out"}
+evidence = Evidence("archive")
+rows = evidence.comparison("hunt-a")
+rows[[*PARTS, *REMEDIES]] *= 1e3
+errors = {column: people(rows, column) for column in ("mte", *PARTS, *REMEDIES)}
+glue("recordings", rows.file.nunique())
+glue("patients", rows.patient.nunique())
+glue("degree", DEGREE)
+change = {  # tracker -> remedy -> change of its MTE
+    name: {
+        title: told(less(errors["mte"].assign(corrected=errors[column][name]), "corrected", name))
+        for column, title in REMEDIES.items()
+    }
+    for name in errors["mte"]
+}
+for key, title in REMEDIES.items():
+    glue(key, change[TASNET][title])
+for key, name in (("tasnet", TASNET), ("speckle", "speckle")):
+    glue(key, told(estimate(errors["mte"][name])))
+    glue(f"{key}_shift", 100 * errors["shift"][name].mean() / errors["mte"][name].mean())
+
+# %% [markdown]
+# ## When they are lost
+#
+# Mean error over the beat, at equal steps of time from end-diastole to end-systole and from there to the end. From end-systole, where it is given, a wall is lost while it moves;
+# where it comes to rest, errors stay.
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean error of all points over the beat with 95 % intervals by patient; EchoTracker starts at end-diastole, the others at end-systole.", "name": "fig-growth"}}
+def draw():
+    figure, ax = plt.subplots(figsize=(7, 3.4))
+    phase = np.arange(2 * PHASES + 1) / PHASES
+    for k, (name, some) in enumerate(rows.groupby("tracker", sort=False)):
+        grown = some.assign(**{str(i): 1e3 * some.growth.str[i] for i in range(len(phase))})
+        by_patient = grown.groupby("patient")[[str(i) for i in range(len(phase))]].mean()
+        found = np.array([estimate(column) for _, column in by_patient.items()])
+        ax.plot(phase, found[:, 0], color=f"C{k}", marker=".", label=label(name))
+        ax.fill_between(phase, *found[:, 1:].T, color=f"C{k}", alpha=0.15, lw=0)
+    ax.set_xticks([0, 1, 2], ["end-diastole", "end-systole", "end-diastole"])
+    ax.set(ylabel="error (mm)", ylim=(0, None))
+    ax.legend(fontsize=8)
+    return figure
+
+
+themed(draw, "Mean error of all trackers over the beat, least where the wall is given")
+
+# %% [markdown]
+# ## What is lost
+#
+# Mean distances (mm): of all points, of the mean of all points of a frame, and along the beam, in which speckle is finest, and across it.
+
+# %% tags=["hide-input"]
+table(
+    {
+        label(name): {"MTE": told(estimate(errors["mte"][name]))}
+        | {title: told(estimate(errors[column][name])) for column, title in PARTS.items()}
+        for name in errors["mte"]
+    }
+)
+
+# %% [markdown]
+# ## What a correction would change
+#
+# MTE (mm) if the displacements since the given frame were replaced by the nearest polynomials of degree {glue:text}`degree` along the wall, straight across it; and if the drift over the beat, which
+# here ends exactly as it began, were taken out evenly in time. Changes of the MTE: below zero, the correction helps. Speckle tracking is smooth, and its drift taken out, already.
+
+# %% tags=["hide-input"]
+table(
+    {
+        label(name): {"MTE": told(estimate(errors["mte"][name]))} | change[name]
+        for name in errors["mte"]
+    }
+)
+
+# %% tags=["hide-input"]
+archived(evidence.made)
+
+# %% tags=["hide-input"]
+provenance(profile, seed, "05_errors")
