@@ -65,11 +65,11 @@ for key, name in (("tasnet", TASNET), ("speckle", "speckle")):
 # %% [markdown]
 # ## When they are lost
 #
-# Mean error over the beat, at equal steps of time from end-diastole to end-systole and from there to the end. From end-systole, where it is given, a wall is lost while it moves;
-# where it comes to rest, errors stay.
+# Mean error over the beat, at equal steps of time from end-diastole to end-systole and from there to the end. Errors
+# grow with time from the frame where the wall is given, either way; who starts at end-systole has shorter ways to go.
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean error of all points over the beat with 95 % intervals by patient; EchoTracker starts at end-diastole, the others at end-systole.", "name": "fig-growth"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean error of all points over the beat with 95 % intervals by patient; EchoTracker and CoTracker start at end-diastole, in the first frame, the others at end-systole.", "name": "fig-errors-grow"}}
 def draw():
     figure, ax = plt.subplots(figsize=(7, 3.4))
     phase = np.arange(2 * PHASES + 1) / PHASES
