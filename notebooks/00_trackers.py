@@ -78,8 +78,8 @@ glue("myo_iterations", "once" if times == 1 else f"{times} times")
 #
 # All but the last come in two sizes: `paper`, of the published size, and `small`, made to be trained on two CPU cores. Pages show
 # the small ones, whose weights ship. The paper gives MyoTracker back the iterations that its authors left out; both sizes here have them, but the weights
-# that ship were trained before, to go through a film {glue:text}`myo_iterations:s`, which is a handicap. The CoTracker that ships, too: it learnt whether points are seen with several
-# times the weight that its authors give it ({ref}`sec-ablation`).
+# that ship were trained before, to go through a film {glue:text}`myo_iterations:s`. The CoTracker that ships learnt whether points are seen with another
+# weight than its authors give it ({ref}`sec-ablation`).
 
 # %% tags=["hide-input"]
 count = {

@@ -49,6 +49,9 @@ errors = {column: people(rows, column) for column in ("mte", *PARTS, *REMEDIES)}
 glue("recordings", rows.file.nunique())
 glue("patients", rows.patient.nunique())
 glue("degree", DEGREE)
+late = rows.assign(late=1e3 * (rows.growth.str[-1] - rows.growth.str[PHASES]))
+late = people(late, "late")
+glue("late", "; ".join(f"{label(name)} {told(estimate(late[name]))}" for name in late))
 change = {  # tracker -> remedy -> change of its MTE
     name: {
         title: told(less(errors["mte"].assign(corrected=errors[column][name]), "corrected", name))
@@ -65,8 +68,8 @@ for key, name in (("tasnet", TASNET), ("speckle", "speckle")):
 # %% [markdown]
 # ## When they are lost
 #
-# Mean error over the beat, at equal steps of time from end-diastole to end-systole and from there to the end. Errors
-# grow with time from the frame where the wall is given, either way; who starts at end-systole has shorter ways to go.
+# Mean error over the beat, at equal steps of time from end-diastole to end-systole and from there to the end. Changes
+# from end-systole to the end of the beat, in mm: {glue:text}`late:s`.
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean error of all points over the beat with 95 % intervals by patient; EchoTracker and CoTracker start at end-diastole, in the first frame, the others at end-systole.", "name": "fig-errors-grow"}}
@@ -85,7 +88,9 @@ def draw():
     return figure
 
 
-themed(draw, "Mean error of all trackers over the beat, least where the wall is given")
+themed(
+    draw, "Mean error of all trackers over the beat, from the frame where each is given the wall"
+)
 
 # %% [markdown]
 # ## What is lost

@@ -18,7 +18,7 @@
 #
 # The paper compares TAS-Net, MyoTracker and EchoTracker with clinical software on patients of SSHF, HUNT and HUNT-A (section V-D). Here virtual patients stand in for the
 # patients, open speckle tracking for the software, and networks are the small ones that ship ({ref}`their page <sec-trackers>`), which learnt from {glue:text}`sequences` simulated
-# videos of virtual templates (strategy S3), the same for all, with one budget ({ref}`other data <sec-training-data>`). MyoTracker goes through a film {glue:text}`myo_iterations:s`; the paper's iterates,
+# videos of virtual templates (strategy S3), the same for all, and as many clips of them ({ref}`other data <sec-training-data>`). MyoTracker goes through a film {glue:text}`myo_iterations:s`; the paper's iterates,
 # as does the one of {ref}`sec-training-data`, where all learnt for fewer steps.
 #
 # In short: of {glue:text}`patients` virtual patients {glue:text}`best:s` has the least trajectory error; TAS-Net's is {glue:text}`tasnet_mte:s` mm, that of speckle tracking {glue:text}`speckle_mte:s` mm. Archived runs:
@@ -105,7 +105,7 @@ themed(draw, "Mean trajectory error of all trackers with intervals, and the lowe
 #
 # The bound {cite:p}`walker1995` is {glue:text}`bound:s` mm; TAS-Net errs {glue:text}`over:.1f` times as much. It holds for whoever looks at one window of
 # {glue:text}`window:.1f` mm of grey levels, in which the carrier is lost, at the mean correlation of a segment; correlations below {glue:text}`faint` count as {glue:text}`faint`. Neighbours, other frames and knowledge of hearts may go below it, and
-# false matches, which it ignores, above. The sizes of grains in these archived runs were measured by a rule, mended since, that finds them too small: the bound is too low.
+# false matches, which it ignores, above. The sizes of grains in SSHF's and HUNT's archived runs were measured by a rule that was mended since, those of HUNT-A by the mended one, which on the same films of HUNT-A found smaller grains along the beam.
 #
 # Is TAS-Net surely better, this one training of it? Its errors less those of the others (below zero: it is better); p by a paired one-tailed t, as the paper has it for
 # errors of GLS (of all recordings, by our reading; it tests no MTE), and by ours, random signs of patients, also after Holm. Differences of strain are in percent of the length at end-diastole, here and below: % strain.
@@ -124,8 +124,8 @@ tested(comparisons(means, others))
 # ## Peak strain (Table IV)
 #
 # From the walls that observers drew at end-systole; who starts in the first frame is given them there, carried by the true motion, which is in its favour. *Reference* is open speckle tracking of the same drawing, as EchoPac's is the paper's; *test-retest* compares two
-# visits, *agreement* two observers of one film. Mean absolute error (MAE), bias and SD of peak global longitudinal strain (GLS) in % strain; a bias above zero: less shortening than
-# by the reference, or by the first of two.
+# visits, *agreement* two observers of one film. Mean absolute error (MAE), bias and SD of peak global longitudinal strain (GLS) in % strain; a bias above zero: the tracker sees less
+# shortening than the reference, or the first of two less than the second.
 
 # %% tags=["hide-input"]
 cells = beside(evidence, "Table IV").reindex(

@@ -18,8 +18,8 @@
 #
 # Its visibility is the speckle correlation with end-systole that it expects. Is that what is measured, along the true motion? And are segments of which it expects little
 # those whose strain is wrong? Segments of HUNT-A's virtual patients are dropped, the least visible first; the share that is kept is the coverage, the mean error of its strain the
-# risk {cite:p}`geifman2017`. In short: without the fifth of the segments that it sees least, the mean error falls from {glue:text}`all:s` to {glue:text}`fewer:s` % strain, {glue:text}`gained:.0f` % of what
-# knowing the errors would gain. Archived run, from the true walls: `archive/comparison_hunt-a.json`.
+# risk {cite:p}`geifman2017`. In short: without the fifth of the segments that it sees least, the mean error is {glue:text}`fewer:s` % strain in place of {glue:text}`all:s`, {glue:text}`gained:.0f` % of the way to what
+# knowing the errors would leave. Archived run, from the true walls: `archive/comparison_hunt-a.json`.
 
 # %% tags=["parameters"]
 profile = "laptop"
@@ -80,8 +80,8 @@ glue("off", off)
 
 # %% [markdown]
 # Expected and measured correlation of the speckle differ by {glue:text}`off:.2f` on average over the tenths, weighted by their shares. As for strain, the mean
-# error of all segments is {glue:text}`all:s` % strain, of the 80 % most visible {glue:text}`fewer:s`. Had the errors been known, the best 80 % would err by {glue:text}`known:s`, so visibility finds
-# {glue:text}`gained:.0f` % of what there is to gain; the 80 % of the highest true correlation err by {glue:text}`correlated:s`.
+# error of all segments is {glue:text}`all:s` % strain, of the 80 % most visible {glue:text}`fewer:s`. Had the errors been known, the best 80 % would err by {glue:text}`known:s`, so visibility goes
+# {glue:text}`gained:.0f` % of the way; the 80 % of the highest true correlation err by {glue:text}`correlated:s`.
 
 # %% tags=["hide-input"]
 archived(evidence.made)

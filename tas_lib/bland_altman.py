@@ -62,27 +62,30 @@ def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
 
 
 def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> dict[str, Estimate]:
-    """Bias, SD and mean absolute difference of pairs (n,), with intervals by bootstrap of patients.
+    """Bias, SD, mean absolute difference and slope of pairs (n,), with intervals by bootstrap of
+    patients.
 
     patient (n,): whose each pair is. Raises InputError.
     """
     first, second = _pairs(first, second)
-    difference = first - second
-    powers = np.stack([np.ones_like(difference), difference, difference**2, abs(difference)], -1)
+    d, m = first - second, (first + second) / 2
+    m = m - m.mean()  # for the sake of digits
+    powers = np.stack([np.ones_like(d), d, d**2, abs(d), m, m**2, d * m], -1)
     sums = pd.DataFrame(powers).groupby(np.asarray(patient)).sum().to_numpy()
 
     def numbers(draws: np.ndarray) -> np.ndarray:
-        n, total, squares, absolute = draws.sum(1).T
+        n, total, squares, absolute, middle, middles, products = draws.sum(1).T
         spread = np.maximum(squares - total**2 / n, 0) / (n - 1)
-        return np.stack([total / n, spread**0.5, absolute / n], axis=1)
+        rise, run = products - total * middle / n, middles - middle**2 / n
+        slope = np.divide(rise, run, out=np.full_like(run, np.nan), where=run > 0)
+        return np.stack([total / n, spread**0.5, absolute / n, slope], axis=1)
 
+    names = "bias", "sd", "absolute", "slope"
     found = interval(sums, numbers)
-    ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, 3))  # few patients have no interval
+    ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, len(names)))  # few have no interval
     return {
         name: Estimate(*map(float, three))
-        for name, *three in zip(
-            ("bias", "sd", "absolute"), *numbers(sums[None]), *ends, strict=True
-        )
+        for name, *three in zip(names, *numbers(sums[None]), *ends, strict=True)
     }
 
 

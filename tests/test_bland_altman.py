@@ -75,6 +75,16 @@ def test_views_of_one_patient_are_not_independent(rng):
     assert of_patients(*pairs, patient) == of_patients(*pairs, patient)
 
 
+def test_a_slope_by_patient_is_that_of_all_pairs_and_less_sure(rng):
+    """Patients with biases of their own in any order of strain: chance makes slopes, too."""
+    strain, own = (np.repeat(rng.normal(-18, 4, 200), 3), np.repeat(rng.normal(0, 2, 200), 3))
+    first, second = strain + own, strain - 0.1 * (strain + 18)
+    alone = agreement(first, second).slope
+    together = of_patients(first, second, np.repeat(np.arange(200), 3))["slope"]
+    assert together.value == pytest.approx(alone.value)
+    assert together.low < alone.low < alone.high < together.high
+
+
 def test_the_plot_has_bias_and_limits_of_agreement(rng):
     first, second = rng.normal(1, 2, 50), rng.normal(0, 2, 50)
     ax = Figure().subplots()
