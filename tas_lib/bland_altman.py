@@ -65,7 +65,7 @@ def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> d
     """Bias, SD, mean absolute difference and slope of pairs (n,), with intervals by bootstrap of
     patients.
 
-    patient (n,): whose each pair is. Raises InputError.
+    patient (n,): whose each pair is. A draw of one pair alone has no slope: 0. Raises InputError.
     """
     first, second = _pairs(first, second)
     d, m = first - second, (first + second) / 2
@@ -77,7 +77,7 @@ def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> d
         n, total, squares, absolute, middle, middles, products = draws.sum(1).T
         spread = np.maximum(squares - total**2 / n, 0) / (n - 1)
         rise, run = products - total * middle / n, middles - middle**2 / n
-        slope = np.divide(rise, run, out=np.full_like(run, np.nan), where=run > 0)
+        slope = np.divide(rise, run, out=np.zeros_like(run), where=run > 1e-9 * sums[:, 5].sum())
         return np.stack([total / n, spread**0.5, absolute / n, slope], axis=1)
 
     names = "bias", "sd", "absolute", "slope"
