@@ -79,7 +79,7 @@ game(rounds)
 # and {ref}`their page <sec-trackers>` has more patients.
 #
 # It is not a fair match. You see {glue:text}`reach:.0f` mm to each side of the point and one frame in
-# {glue:text}`step:.1f`, and follow one point; the trackers see all frames and follow the whole wall at once, which holds a lost point in place. On the
+# {glue:text}`step:.1f`, and follow one point; the trackers see all frames and are given the whole wall; speckle tracking also keeps it smooth, and is told that the beat closes. On the
 # other hand you know what a heart is. Where did you lose a point: where speckle faded, or where there was none?
 #
 # To watch any of the book's trackers on patients of your choice, on your machine: `make lab`, then

@@ -69,8 +69,8 @@ presets = [
         f"By the last frame tissue has crossed {steps * out_of_plane:.0f} mm, and theory leaves {gone:.2f} of the correlation at "
         f"{1e3 * depth:.0f} mm: other scatterers fill the slice, and of frame 0 nothing is left to be found. Near the "
         f"probe speckle fades first. After 1 mm theory leaves {crossed[30e-3]:.2f} at 30 mm, {crossed[depth]:.2f} at {1e3 * depth:.0f} mm and "
-        f"{crossed[140e-3]:.2f} at 140 mm: behind the focus of the lens the slice grows thicker, but its wavefront is "
-        f"curved, and crossing it turns the phases.",
+        f"{crossed[140e-3]:.2f} at 140 mm: before and behind the focus of the lens the slice is thicker, but its "
+        f"wavefront is curved, the more so near the probe, and crossing it turns the phases.",
     ),
     Preset(
         "What no fixed share can do",
@@ -87,7 +87,7 @@ presets = [
     Preset(
         "S2 and S3 fix it",
         {"strain": 0, "axial": 0.4, "strategy": "S3", "alpha": 0.5},
-        "Strategy 2 makes the share follow the clip's own curve, frame by frame; strategy 3 measures what came of it "
+        "Strategy 2 keeps both kinds everywhere, and their weights follow the clip's own curve, frame by frame; strategy 3 measures what came of it "
         "and corrects by α times the difference. Here α is 0.5, and the mean of all points lands near the dashed line. What do S2 alone, "
         "and the paper's α = 2, make of it, and why?",
         f"S2 lies above the line, until motion has taken its part: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "

@@ -68,7 +68,7 @@ for c in cards.values():  # equal data, equal budgets
         assert {**a["budget"], "rate": None} == {**b["budget"], "rate": None}
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left, the loss of each network, which is not of the same kind for all (mean of 200 steps); right, the mean trajectory error on virtual patients kept apart for validation. Dashed: the second round begins, with harder data to learn from and to be judged by.", "name": "fig-learning"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left, the loss of each network, which is not of the same kind for all (mean of 200 steps); right, the mean trajectory error on virtual patients kept apart for validation. Dashed: the second round begins, with other data to learn from and to be judged by.", "name": "fig-learning"}}
 def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     begin = card["init"]["budget"]["steps"]
@@ -109,7 +109,7 @@ table(
 # %% [markdown]
 # Steps and minutes (wall time) are those until the weights that were kept, the best ones that were judged, on machines that did other work as well. `tas weights card tasnet` shows all
 # that a file of weights says of itself. The rounds judge by different data sets of the same patients: in the second the
-# masks err as a segmentation's do, which is harder. Second rounds that ended before {glue:text}`steps_gpu:,` steps, as their time on the GPU was up:
+# masks err as a segmentation's do, so that the columns of rounds don't compare. Second rounds that ended before {glue:text}`steps_gpu:,` steps, as their time on the GPU was up:
 # {glue:text}`short`. What they miss is the end of the cycle, where the rate is lowest.
 
 # %% tags=["hide-input"]

@@ -145,11 +145,11 @@ glue("left_film", after_a_frame(ds, left_wall))
 # {glue:text}`curve_inside` of {glue:text}`curve_points` points of the curve. A recording of the cohort itself lies in the
 # band of the others in {glue:text}`usual:.0f` of {glue:text}`quantities` (median; one in ten of them in {glue:text}`usual_low` or
 # fewer), so by this count the clip {glue:text}`told:s` be told from them. That is a weak test: one clip, each quantity by
-# itself, and wide bands, since recordings of the cohort differ much in quality.
+# itself, and wide bands.
 #
 # It is not the same as looking alike. In the clip the apex flickers while the septum keeps its speckle (correlation after
 # 33 ms: apical third {glue:text}`apex_clip:.2f`, left wall {glue:text}`left_clip:.2f`). In the four-chamber film of HUNT's first patient the apex is as
-# steady as the rest ({glue:text}`apex_film:.2f` and {glue:text}`left_film:.2f`), as our noise is loud in the depth alone.
+# steady as the rest ({glue:text}`apex_film:.2f` and {glue:text}`left_film:.2f`); our noise is loud in the depth alone, and whether that is why was not tested.
 # Valves are missing, and what lies around the heart is plain.
 
 # %% tags=["hide-input"]

@@ -147,8 +147,8 @@ def draw():
 themed(draw, "Error against the number of terms and against the step of depths")
 
 # %% [markdown]
-# The zones, with the half width of their patches. The nearer, the more terms: wavefronts
-# curve over the aperture. Frames of coarser and finer tolerance are timed {ref}`on the next page <sec-speed>`.
+# The zones, with the half width of their patches. Near zones take more terms, although
+# they are cut at a coarser tolerance; their patches are wider, too. Frames of coarser and finer tolerance are timed {ref}`on the next page <sec-speed>`.
 
 # %% tags=["hide-input"]
 table(
@@ -242,10 +242,9 @@ glue("lossy_verdict", "within" if beyond["0.5 dB/cm/MHz"] <= GOALS["far"] else "
 # %% [markdown]
 # The acquisitions compared here span {glue:text}`other_sector`° and {glue:text}`other_near` to {glue:text}`other_far` mm.
 # Over that range attenuation leaves {glue:text}`lossy:.2f` %, {glue:text}`lossy_verdict:s` the goal for the default
-# sequence; diverging waves {glue:text}`diverging:.2f` %, {glue:text}`diverging_verdict:s` it. The
-# point-spread function of compounded waves turns faster with angle than that of focused lines, and its side
-# lobes reach further: they take a finer calibration and more terms, which is more time a frame, and the wider the
-# sector and the range, the more they leave.
+# sequence; diverging waves {glue:text}`diverging:.2f` %, {glue:text}`diverging_verdict:s` it. Compounded
+# waves take a finer calibration and more terms than focused lines, which is more time a frame ({ref}`sec-speed`); how what they leave depends on
+# sector and range was not measured.
 #
 # ## What to distrust
 #

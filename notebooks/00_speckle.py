@@ -114,9 +114,7 @@ themed(draw, "Slice thickness over depth, and correlation against elevation shif
 
 # %% [markdown]
 # The widths differ from PyMUST's by at most {glue:text}`slice_off:.1f` % (goal of 5 %: {glue:text}`slice_verdict:s`), the
-# measured correlations from those of the theory by at most {glue:text}`elevation_off:.3f`. Half of the
-# correlation is gone after about a millimetre from 50 mm on, however thick the slice. A weight that keeps the
-# magnitude alone makes speckle last too long. Of PyMUST ({glue:text}`pymust_version:s`) only the magnitude of its field is compared here, not its echoes in three dimensions.
+# measured correlations from those of the theory by at most {glue:text}`elevation_off:.3f`. Of PyMUST ({glue:text}`pymust_version:s`) only the magnitude of its field is compared here, not its echoes in three dimensions.
 
 # %% [markdown]
 # ## Is the speckle right?

@@ -100,8 +100,8 @@ glue("linear", "never faster" if linear else "here even faster")
 # {glue:text}`speed:.1f` frames a second over {glue:text}`sustained` frames of {glue:text}`count:,` scatterers,
 # {glue:text}`samples` samples on each of {glue:text}`lines` lines, on {glue:text}`cores` cores (goal of 25:
 # {glue:text}`speed_verdict:s`); the whole process had taken at most {glue:text}`memory:.2f` GB by then. A frame on
-# one core takes {glue:text}`frame_ms:.0f` ms; several are made side by side. When timing began, {glue:text}`load:.1f` other processes wanted a core on average (the
-# load of the minute before): above zero, times on this page are too long.
+# one core takes {glue:text}`frame_ms:.0f` ms; several are made side by side. When timing began, {glue:text}`load:.1f` processes wanted a core on average (the
+# load of the minute before, in which this page's own work counts): where that is more than there are cores, times on this page are too long.
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Where the time of a frame goes, on one core.", "name": "fig-parts"}}
@@ -147,8 +147,7 @@ themed(draw, "Time of a frame against scatterers and against terms")
 # ## Against PyMUST and FastSIMUS
 #
 # PyMUST was timed here as well, in the same run, on the same acquisition, but on two of the shots and
-# on a few thousand scatterers, and scaled up: its time is proportional to both. It ran on one thread,
-# its fastest way here. That counts the echoes alone; our time includes beamforming. FastSIMUS {cite:p}`fastsimus` is a rewrite
+# on a few thousand scatterers, and scaled up: its time is taken as proportional to both. It ran on one thread. That counts the echoes alone; our time includes beamforming. FastSIMUS {cite:p}`fastsimus` is a rewrite
 # of SIMUS for JAX, also echoes alone.
 
 # %% tags=["hide-input"]
@@ -198,8 +197,8 @@ glue("our_minutes", film / speed / 60)
 # The ratio to PyMUST is {glue:text}`ratio:,.0f`, or {glue:text}`core_ratio:,.0f` core for core, as PyMUST had one; the goal of 100,000 is {glue:text}`ratio_verdict:s`. The paper's data set TAS-1K
 # {cite:p}`judge2026` has {glue:text}`film:,` frames. At {glue:text}`per_square:.1f` scatterers per square wavelength (the paper has five) and our
 # sequence (the paper doesn't name its own), this machine would make them in {glue:text}`our_minutes:.0f` minutes, against
-# {glue:text}`pymust_years:.1f` years of one core with PyMUST. With fewer transmits, PyMUST's part shrinks in proportion and ours
-# hardly changes.
+# {glue:text}`pymust_years:.1f` years of one core with PyMUST. With fewer transmits, PyMUST's part shrinks in proportion. Ours depends
+# on the number of terms: diverging waves take several times as many ({ref}`sec-limits`), and are not timed here.
 #
 # FastSIMUS is younger than its rivals (an alpha release, LGPL-2.1) and works in JAX's single precision
 # unless told. It keeps every element and frequency, so it can do what our operator can't:

@@ -278,9 +278,7 @@ table(rows)
 # %% [markdown]
 # Grey levels of wall and blood (medians over all frames) run from 0 to 255, and contrast is their difference; grains
 # are measured along and across the beam; the last columns are the correlation of the wall's speckle after so long.
-# Noise, haze and reverberation cost contrast and correlation; haze costs it although it stands still, since
-# the wall moves past it. The filter makes grains coarser and correlation higher. Compression darkens the picture
-# and changes correlation little. Sliders that are wrong by {glue:text}`tgc_error:.1f` dB (SD) can hardly be seen.
+# Haze stands still, and the wall moves past it. Sliders that are wrong by {glue:text}`tgc_error:.1f` dB (SD) can hardly be seen.
 #
 # ## What it costs
 

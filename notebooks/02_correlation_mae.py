@@ -231,9 +231,9 @@ themed(draw, "Error of S1 against p, and of S3 against the number of corrections
 # ## What is left, and where
 #
 # The correlation of a wholly coherent wall is a ceiling $\rho_1$, that of a wholly incoherent one a floor $\rho_0$
-# ({ref}`sec-theory`). No coherence lifts Strategy 2 or 3 above the one or presses it below the
-# other (both measured here as means over seeds), so where the clip lies outside they cannot
-# reach it.
+# ({ref}`sec-theory`). In theory no coherence lifts Strategy 2 or 3 above the one or presses it below the
+# other, so where the clip lies outside they reach it by chance alone; both are measured here as means over seeds, from which single films
+# differ.
 
 # %% tags=["remove-cell"]
 others = np.delete(np.arange(real.sizes["time"]), es)

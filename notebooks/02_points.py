@@ -19,7 +19,7 @@
 # {ref}`Another page <sec-correlation>` compares all points at once. Here you look at one of the 36 points of the
 # centreline: its window at end-systole (ES), the same tissue in another frame, and how alike the two are. Time counts
 # from end-diastole (ED). The simulations are the paper's strategies: S1 lets a fixed share *p* of the scatterers ride on
-# the tissue, S2 a share that follows the real curve, and S3 corrects S2 by what came of it ({ref}`all three
+# the tissue, S2 keeps both kinds of scatterers everywhere and weighs them by the real curve, and S3 corrects S2 by what came of it ({ref}`all three
 # <sec-strategies>`).
 
 # %% tags=["parameters"]

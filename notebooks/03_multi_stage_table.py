@@ -124,8 +124,8 @@ table(
 # with the simplest of motions and speckle that does not fade (`burman`), which alone errs by {glue:text}`start_sshf:.2f` and
 # {glue:text}`start_hunt:.2f` mm. Each learnt in {glue:text}`steps` steps of {glue:text}`batch` clips. What
 # {glue:text}`command:s` does was done in parts, on two kinds of machine and by the commits below, {glue:text}`date:s`; the last
-# networks by commit {glue:text}`commit:s`. As in the paper, D0 has fewer films than what follows, so that later stages gain from more
-# films as well as from tracked motion; the two are not told apart here. The networks of each stage, with their error on those films of their own data by which the weights to keep were chosen:
+# networks by commit {glue:text}`commit:s`. As in the paper, D0 has fewer films than what follows, so that a difference from D0 may come
+# from more films, from tracked motion or from both; they are not told apart here. The networks of each stage, with their error on those films of their own data by which the weights to keep were chosen:
 
 # %% tags=["hide-input"]
 networks = pd.DataFrame(made["networks"])
