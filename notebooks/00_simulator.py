@@ -116,7 +116,7 @@ glue("neper", NEPER)
 # *As calibrated*: with frequencies down to -60 dB of the pulse's spectrum, as the fast operator has
 # them. *All frequencies*: down to -80 dB. *Same decibel*: besides, with PyMUST's rounding of the neper
 # to {glue:text}`neper:.2f` dB, which shows in attenuating tissue alone. What then remains, at most
-# {glue:text}`simus:s`, is of the size of single precision, in which PyMUST returns its echoes. Band and decibel
+# {glue:text}`simus:s`, may come from single precision, in which PyMUST computes. Band and decibel
 # together make at most {glue:text}`simus_cut:s`, and are part of the exact model from here on.
 
 # %% tags=["remove-cell"]

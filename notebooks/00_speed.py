@@ -157,7 +157,7 @@ if fastsimus_seconds is None and archived.exists():
     share = frame_scatterers / record["scatterers"]
     fastsimus_seconds = share * record["fastsimus_seconds_per_frame"]
     ours = record["frames_per_second"] / share  # of the same run
-    source = f"archived {record['date']}, on {record['device']}, {record['threads']} threads, beside ours of that run"
+    source = f"scaled from a subset, archived {record['date']}, on {record['device']}, {record['threads']} threads, beside ours of that run"
 
 
 def lasting(seconds):
