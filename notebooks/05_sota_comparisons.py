@@ -105,7 +105,7 @@ themed(draw, "Mean trajectory error of all trackers with intervals, and the lowe
 #
 # The bound {cite:p}`walker1995` is {glue:text}`bound:s` mm; TAS-Net errs {glue:text}`over:.1f` times as much. It holds for whoever looks at one window of
 # {glue:text}`window:.1f` mm of grey levels, in which the carrier is lost, at the mean correlation of a segment; correlations below {glue:text}`faint` count as {glue:text}`faint`. Neighbours, other frames and knowledge of hearts may go below it, and
-# false matches, which it ignores, above. The sizes of grains in SSHF's and HUNT's archived runs were measured by a rule that was mended since, those of HUNT-A by the mended one, which on the same films of HUNT-A found smaller grains along the beam.
+# false matches, which it ignores, above. The sizes of grains in SSHF's and HUNT's archived runs were measured by a rule that was mended since, those of HUNT-A by the mended one, so that the bound is of both.
 #
 # Is TAS-Net surely better, this one training of it? Its errors less those of the others (below zero: it is better); p by a paired one-tailed t, as the paper has it for
 # errors of GLS (of all recordings, by our reading; it tests no MTE), and by ours, random signs of patients, also after Holm. Differences of strain are in percent of the length at end-diastole, here and below: % strain.
