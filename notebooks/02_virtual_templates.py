@@ -130,8 +130,8 @@ glue("gain_s1", told(estimate((with_truth["S1 p=0.5"] - with_masks["S1 p=0.5"]).
 # that of S1 with p = 0.5 by {glue:text}`gain_s1:s`.
 #
 # A scatterer that is not coherent stands still and takes its brightness from the template's frames, one after the other ({eq}`eq-bsc`): what the template does there it does too,
-# without any mesh. Coherent scatterers move with the mesh; where that is wrong they bring speckle that the template does not have. That is a part of it at most: with the true motion S1 with p = 0.5
-# less S1 with p = 0 is {glue:text}`half_true:s`, with that of masks {glue:text}`half_masks:s`. What makes the rest was not tested.
+# without any mesh. Coherent scatterers move with the mesh; where that is wrong they bring speckle that the template does not have. With the true motion S1 with p = 0.5
+# less S1 with p = 0 is {glue:text}`half_true:s`, with that of masks {glue:text}`half_masks:s`. What wrong motion does not explain was not tested further.
 #
 # ## Verdicts
 #
