@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """In the unit of the measurements; slope and p have none."""
+    """In the unit of the measurements."""
 
     n: int
     bias: Estimate
@@ -35,8 +35,6 @@ class Agreement(NamedTuple):
     lower: Estimate  # limits of agreement
     upper: Estimate
     absolute: float  # mean |difference|: the paper's MAE
-    slope: Estimate  # of the difference over the mean of both
-    p_slope: float  # of one so steep by chance, if there is none
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
@@ -47,8 +45,6 @@ def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
     error = stats.t.ppf(0.975, n - 1) * sd / np.sqrt(n)
     spread = sd * np.sqrt((n - 1) / stats.chi2.ppf((0.975, 0.025), n - 1))
     near, far = stats.nct.ppf((0.025, 0.975), n - 1, LIMIT * np.sqrt(n)) * sd / np.sqrt(n)
-    line = stats.linregress((first + second) / 2, difference)
-    error_of_slope = stats.t.ppf(0.975, n - 2) * line.stderr
     return Agreement(
         n,
         Estimate(bias, bias - error, bias + error),
@@ -56,8 +52,6 @@ def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
         Estimate(bias - LIMIT * sd, bias - far, bias - near),
         Estimate(bias + LIMIT * sd, bias + near, bias + far),
         float(np.abs(difference).mean()),
-        Estimate(line.slope, line.slope - error_of_slope, line.slope + error_of_slope),
-        float(line.pvalue),
     )
 
 
@@ -65,7 +59,8 @@ def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> d
     """Bias, SD, mean absolute difference and slope of pairs (n,), with intervals by bootstrap of
     patients.
 
-    patient (n,): whose each pair is. A draw of one pair alone has no slope: 0. Raises InputError.
+    The slope is that of the difference over the mean of both: a bias that grows with what is
+    measured. patient (n,): whose each pair is. A draw of one pair alone has no slope: 0. Raises InputError.
     """
     first, second = _pairs(first, second)
     d, m = first - second, (first + second) / 2
