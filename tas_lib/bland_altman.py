@@ -60,7 +60,8 @@ def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> d
     patients.
 
     The slope is that of the difference over the mean of both: a bias that grows with what is
-    measured. patient (n,): whose each pair is. A draw of one pair alone has no slope: 0. Raises InputError.
+    measured. patient (n,): whose each pair is. A draw of one pair alone has no slope: 0. Raises
+    InputError.
     """
     first, second = _pairs(first, second)
     d, m = first - second, (first + second) / 2
