@@ -7,7 +7,7 @@
 # Also: make env, make lint, make coverage, make record, make calibration, make clean, make help. Needs
 # Python 3.11 to 3.13, make and a network.
 #
-# A notebook runs again only when its text, tas_lib, archived results, the profile or the pinned environment changed;
+# A notebook runs again only when its text, tas_lib, archived results, golden data, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by
 # date, so that a fresh clone with a restored _build/exec reruns nothing that is unchanged.
 
@@ -34,7 +34,7 @@ LONG  := 00_simulator 03_multi_stage_table # begin first, so that the last ones 
 NAMES := $(LONG) $(filter-out $(LONG),$(shell sed -n 's|.*file: notebooks/||p' _toc.yml))
 DONE  := $(NAMES:%=$(EXEC)/%.ipynb)
 TIMED := $(EXEC)/00_speed.ipynb
-CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml notebooks/archive pyproject.toml constraints.txt
+CODE  := tas_lib notebooks/profiles/$(PROFILE).yaml notebooks/archive tests/data pyproject.toml constraints.txt
 PAGES := book tas_lib _config.yml _toc.yml constraints.txt pyproject.toml CONTRIBUTING.md $(DONE)
 
 # PyTorch for the CPU alone; PyPI's wheel for Linux brings some 3 GB of CUDA.
@@ -42,9 +42,10 @@ TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
 # One place for what notebooks and the book's tools need from their surroundings:
 # our kernel before any other of the user's, IPython set up by us alone (no start-up files of the
-# user's, no warning about its local sockets), and no remark of the debugger's on frozen modules.
+# user's, no warning about its local sockets), nothing written in the user's home, and no remark of the debugger's on frozen modules.
 export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
+export JUPYTER_DATA_DIR := $(CURDIR)/.venv/jupyter-data
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .PHONY: help env book lab test coverage table1 record lint calibration clean FORCE
@@ -73,8 +74,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "environment: the rest, versions of constraints.txt"
 	@$(PY) -m pip install -qq -c constraints.txt -e '.[book,dev]'
 	@$(PY) -c 'import matplotlib.pyplot'  # makes its font cache now, not inside a notebook
-	@mkdir -p $(IPYTHONDIR)/profile_default
-	@echo 'c.IPKernelApp.log_level = "CRITICAL"' >$(IPYTHONDIR)/profile_default/ipython_kernel_config.py
+	@mkdir -p "$(IPYTHONDIR)/profile_default"
+	@echo 'c.IPKernelApp.log_level = "CRITICAL"' >"$(IPYTHONDIR)/profile_default/ipython_kernel_config.py"
 	@touch $@
 
 book: $(HTML)
@@ -106,8 +107,8 @@ _build/pages.key: $(DONE) FORCE | $(STAMP)
 $(HTML): _build/pages.key
 	@echo "pages: building"; rm -rf $(STAGE) _build/html && mkdir -p $(STAGE)/notebooks
 	@cp -Rp book $(STAGE)/book && cp -p $(DONE) $(STAGE)/notebooks/
-	@$(BIN)/jupyter-book build $(STAGE) --config $(CURDIR)/_config.yml --toc $(CURDIR)/_toc.yml \
-	    --path-output $(CURDIR) --all -W -n --keep-going >_build/pages.log || \
+	@$(BIN)/jupyter-book build $(STAGE) --config "$(CURDIR)/_config.yml" --toc "$(CURDIR)/_toc.yml" \
+	    --path-output "$(CURDIR)" --all -W -n --keep-going >_build/pages.log || \
 	    { rm -rf _build/html; echo "pages: failed; see above and _build/pages.log" >&2; exit 1; }
 
 # JupyterLab shows the text of a notebook as a notebook; its settings stay in .venv.
@@ -148,6 +149,8 @@ PATIENTS_smoke  := --n 1
 PATIENTS_laptop := --n 8
 LEARN_laptop := --steps 2000
 table1: $(STAMP)
+	@[ $(PROFILE) != paper ] || [ $(INIT) != $(START) ] || { echo "PROFILE=paper starts from published \
+	weights: add INIT=cotracker.safetensors, as \`tas weights import\` writes it" >&2; exit 2; }
 	@$(BIN)/tas cohort templates --n $(TEMPLATES_$(PROFILE)) --profile $(SIZE) --out $(TABLE1)/templates
 	@[ $(INIT) != $(START) ] || { \
 	    { $(BIN)/tas dataset --templates $(TABLE1)/templates --strategy burman --n 50 --out $(TABLE1)/burman || \
@@ -163,7 +166,7 @@ table1: $(STAMP)
 
 # What the last build took and found, for the book's page on profiles.
 record: $(STAMP)
-	@$(PY) book/_ext/build_record.py $(EXEC) notebooks/archive/build_$(PROFILE).json
+	@$(PY) book/_ext/build_record.py $(EXEC) notebooks/archive/build_$(PROFILE).json $(NAMES)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -86,7 +86,7 @@ table(
 # ## Is the drawn wall reached?
 #
 # The walls that were drawn at end-diastole before and after it, by hand and to {glue:text}`drawn:.1f` mm, give another check: how far those that were tracked
-# are from them, on average over the points of both. Differences well below {glue:text}`drawn:.1f` mm tell nothing apart. Here EchoTracker starts where it is not wont to, in the frame of end-systole, and runs both ways.
+# are from them, on average over the points of both. Differences well below {glue:text}`drawn:.1f` mm tell nothing apart. Here EchoTracker starts where it usually does not, in the frame of end-systole, and runs both ways.
 
 # %% tags=["hide-input"]
 glue("drawn", beat.attrs["mesh_uncertainty_mm"])

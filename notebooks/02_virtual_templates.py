@@ -16,7 +16,7 @@
 #
 # *Does what holds on one real clip hold over a population, and what does it cost that nobody knows the templates' true motion?*
 #
-# The paper simulates 98 patients of TED and compares how the speckle of templates and simulations fades. Here virtual patients are the
+# The paper simulates 98 patients of CAMUS (whose whole beats are TED, {doc}`/book/data`) and compares how the speckle of templates and simulations fades. Here virtual patients are the
 # templates, taken as the paper takes real ones: masks with a segmentation's errors give the mesh. Of the first {glue:text}`few` templates the
 # same was done with their true motion, which nobody knows of a real patient. Archived runs: `archive/strategies.json` and `archive/strategies_truth.json`.
 #
@@ -84,7 +84,7 @@ table(rows_shown)
 # %% [markdown]
 # The paper doesn't say which share $p$ its S1 has; its value stands beside the $p$ that suits these templates best, {glue:text}`best:s`. At p = 0 nothing in the film
 # moves with the mesh: it copies the template's brightness, and could teach no motion. S3 errs less than S1 at {glue:text}`S3_wins` of {glue:text}`shares` values of p, S2 at {glue:text}`S2_wins`; the verdicts
-# below are against the best p, which is strict for S2 and S3; C24 is judged at the same p.
+# below are against the best p, which is strict for S2 and S3; claim C24, that one share makes speckle too coherent, is judged at the same p.
 #
 # The paper found the speckle of S1 too coherent; here {glue:text}`less_coherent` of {glue:text}`shares` values of p leave it, on average, *less* coherent than the templates'. Even p = 1 with the true motion keeps a
 # correlation of {glue:text}`whole:.2f` where the templates keep {glue:text}`filmed:.2f`. The templates went through a scanner's smoothing filter, which holds correlation up ({ref}`sec-patients`), and their simulations did not; whether this is the

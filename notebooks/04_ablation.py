@@ -184,7 +184,7 @@ tested(comparisons(means, steps))
 # %% [markdown]
 # ## Verdicts
 #
-# By the rules of the scorecard; C12 is judged on the networks that ship, over all three cohorts, not on the rows above:
+# By the rules of {ref}`the scorecard <sec-scorecard>`; claim C12 is judged on the networks that ship, over all three cohorts, not on the rows above:
 
 # %% tags=["hide-input"]
 table(beside_claims(evidence, "C09", "C10", "C11", "C12"))

@@ -17,7 +17,7 @@
 # *Where in the beat trackers lose the wall, whether they lose points or all of it, and what would be left if tracks were smooth, or closed.*
 #
 # Of {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients of HUNT-A, from the true walls. In short: TAS-Net's mean trajectory error (MTE) is
-# {glue:text}`tasnet:s` mm, speckle tracking's {glue:text}`speckle:s`, which keeps its mesh smooth and takes its drift out. Smooth tracks would change TAS-Net's by {glue:text}`smoothed:s` mm,
+# {glue:text}`tasnet:s` mm, that of speckle tracking, which keeps its mesh smooth and takes its drift out, {glue:text}`speckle:s`. Smooth tracks would change TAS-Net's by {glue:text}`smoothed:s` mm,
 # its drift taken out by {glue:text}`closed:s`. The mean shift of the mesh as a whole is {glue:text}`tasnet_shift:.0f` % as large as TAS-Net's MTE, and {glue:text}`speckle_shift:.0f` % as large as
 # speckle tracking's. Archived run: `archive/comparison_hunt-a.json`.
 

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from tas_lib.bench import peak_memory
+from tas_lib.comparison import made_by
 from tas_lib.dataset import make_dataset, templates_in
 from tas_lib.errors import InputError
 from tas_lib.parallel import cores
@@ -65,7 +66,8 @@ def bench_dataset(
             rows.append({"strategy": strategy, **row})
     numbers = " ".join(f"--n {n}" for n in counts)
     command = f"tas bench dataset --templates DIR {numbers} --json"
-    return {"command": command, **facts(), "cores": cores(), "paper_frames": PAPER, "rows": rows}
+    made = {"command": command, **made_by(templates), "seed": 0, **facts()}
+    return {**made, "cores": cores(), "paper_frames": PAPER, "rows": rows}
 
 
 if __name__ == "__main__":

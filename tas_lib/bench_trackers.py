@@ -102,7 +102,7 @@ def bench_trackers(
     command = f"tas bench trackers {' '.join(f'--frames {n}' for n in lengths)}"
     command += f" --device {device}" * (device != "cpu") + " --json"
     picture = {"points": MESH[0] * MESH[1], "side": SIDE}
-    return {"command": command, **machine, **picture, "trackers": rows}
+    return {"command": command, "seed": 0, **machine, **picture, "trackers": rows}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import pandas as pd
 
 from tas_lib import recording
 from tas_lib.cohorts import files
-from tas_lib.collection import digest, whole_manifest_of
+from tas_lib.collection import MANIFEST, digest, whole_manifest_of
 from tas_lib.errors import InputError
 from tas_lib.evaluation import evaluate
 from tas_lib.journal import Journal, gather
@@ -49,8 +49,11 @@ def cohort_in(folder: str | Path) -> dict[str, Any]:
 
 def made_by(folder: str | Path) -> dict[str, Any]:
     """Of a cohort's folder: cohort, seed, recordings_by (the command that makes them) and
-    recordings_commit (of what made them). Raises InputError.
+    recordings_commit (of what made them); nothing of recordings without a manifest. Raises
+    InputError.
     """
+    if not (Path(folder) / MANIFEST).exists():
+        return {}
     manifest = cohort_in(folder)
     name, seed = manifest["cohort"], manifest["seed"]
     patients = len({entry["patient"] for entry in manifest["recordings"]})

@@ -18,11 +18,15 @@ from tas_lib.parallel import cores
 PACKAGES = "tas-lib", "numpy", "scipy", "torch", "finufft", "pymust"
 
 
+@cache
 def commit() -> str:
-    """The commit of the code that runs, marked "-dirty" if edited; "no git" outside a checkout."""
+    """The commit of the code that runs, marked "-dirty" if edited; "no git" outside a checkout.
+
+    That of the first call, which is below: a long run does not take up later ones.
+    """
     try:
         _git("ls-files", "--error-unmatch", __file__)  # else the checkout is another project's
-        return _git("describe", "--always", "--dirty")
+        return _git("describe", "--always", "--dirty", "--exclude", "*")
     except (OSError, subprocess.CalledProcessError):
         return "no git"
 
@@ -30,6 +34,9 @@ def commit() -> str:
 def _git(*words: str) -> str:
     git = ["git", "-C", str(Path(__file__).parent), *words]
     return subprocess.run(git, capture_output=True, check=True, text=True).stdout.strip()
+
+
+commit()
 
 
 @cache

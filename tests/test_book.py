@@ -238,11 +238,24 @@ def test_provenance_states_what_made_a_result(monkeypatch):
 def test_commit_outside_a_checkout_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "book.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert provenance.commit() == "no git"
+    commit = provenance.commit.__wrapped__
+    assert commit() == "no git"
     git = "git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "another project"], check=True)
-    assert provenance.commit() == "no git"
+    assert commit() == "no git"
+
+
+def test_commits_are_told_by_their_hash_after_a_release_as_well(monkeypatch, tmp_path):
+    file = tmp_path / "provenance.py"
+    file.touch()
+    monkeypatch.setattr(provenance, "__file__", str(file))
+    git = "git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"
+    for words in ("init -q", "add .", "commit -q -m one", "tag -a v0.1.0 -m release"):
+        subprocess.run([*git, *words.split()], check=True)
+    assert re.fullmatch(r"[0-9a-f]{7,40}", provenance.commit.__wrapped__())
+    file.write_text("edited")
+    assert provenance.commit.__wrapped__().endswith("-dirty")
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones():
@@ -289,7 +302,8 @@ def test_a_build_is_recorded_from_what_its_notebooks_stored(tmp_path, monkeypatc
         (folder / f"{page}.ipynb").write_text(json.dumps(notebook))
     other = re.sub(r"commit [\w-]+", "commit another", json.dumps(notebook))
     out = tmp_path / "out.json"
-    out.write_text(build_record.record(folder))
+    pages = [path.stem for path in folder.iterdir()]
+    out.write_text(build_record.record(folder, pages))
     rows, made = archive.read(out)
     assert made["command"] == "make book PROFILE=smoke" and rows.seconds.tolist() == [30.0] * 3
     assert made["minutes"] == 2.5 and made["commit"] == provenance.commit()
@@ -297,20 +311,31 @@ def test_a_build_is_recorded_from_what_its_notebooks_stored(tmp_path, monkeypatc
     assert made["figures"] == dict.fromkeys(build_record.FIGURES.values(), 0.25)
     (folder / "04_other.ipynb").write_text(other)
     with pytest.raises(SystemExit, match="of several commits"):
-        build_record.record(folder)
+        build_record.record(folder, [*pages, "04_other"])
     (folder / "00_speed.ipynb").unlink()
+    with pytest.raises(SystemExit, match="lacks 00_speed; run make book"):
+        build_record.record(folder, pages)
     with pytest.raises(SystemExit, match="lacks frames a second"):
-        build_record.record(folder)
+        build_record.record(folder, set(pages) - {"00_speed"})
 
 
 def test_archives_say_what_made_them():
-    """A reader can check out the commit: none was made from edited code."""
+    """A reader can check out the commit: none was made from edited code, all lead to this one."""
+    shallow = _git("rev-parse", "--is-shallow-repository") != "false"
     archives = sorted((REPO / "notebooks" / "archive").glob("*.json"))
     assert archives
     for path in archives:
         made = json.loads(path.read_text())
         assert {"command", "commit", "date", "device"} <= made.keys(), path.name
+        assert {"seed", "seeds"} & made.keys(), path.name
         assert re.fullmatch(r"[0-9a-f]{7,40}", made["commit"]), path.name
+        if not shallow:
+            _git("merge-base", "--is-ancestor", made["commit"], "HEAD")
+
+
+def _git(*words):
+    git = ["git", "-C", str(REPO), *words]
+    return subprocess.run(git, capture_output=True, check=True, text=True).stdout.strip()
 
 
 def test_weights_that_ship_say_what_made_them():

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -20,12 +21,16 @@ from tas_lib.collection import MANIFEST, manifest_of
 from tas_lib.errors import InputError
 from tas_lib.readers import camus, ted
 
+LIMITED = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as on Linux")
 
+
+@LIMITED
 @pytest.mark.parametrize("kind", KINDS)
 def test_broken_files_are_read_or_refused(kind):
     assert not [tried for tried in tries(kind, 0, 10) if tried[1] in FAILURES]
 
 
+@LIMITED
 @pytest.mark.parametrize(
     "kind, mutation, mutated",
     [

@@ -1,4 +1,4 @@
-"""What a build of the book took and found: `python build_record.py EXECUTED OUT`.
+"""What a build of the book took and found: `python build_record.py EXECUTED OUT PAGE...`.
 
 For the page on profiles, which tells readers what to expect; `make record` calls it.
 """
@@ -6,7 +6,7 @@ For the page on profiles, which tells readers what to expect; `make record` call
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -41,10 +41,13 @@ def facts(notebook: dict) -> dict[str, str]:
     return dict(pair.split(" ", 1) for pair in pairs)
 
 
-def record(folder: Path) -> str:
-    """JSON of all executed notebooks in a folder, which bears the profile's name."""
+def record(folder: Path, pages: Iterable[str]) -> str:
+    """JSON of the executed notebooks of a book's pages, in a folder with the profile's name."""
     rows, figures, made = [], {}, []
-    for path in sorted(folder.glob("[0-9]*.ipynb")):
+    paths = [folder / f"{page}.ipynb" for page in sorted(pages)]
+    if absent := [path.stem for path in paths if not path.exists()]:
+        raise SystemExit(f"{folder} lacks {', '.join(absent)}; run make book first")
+    for path in paths:
         notebook = json.loads(path.read_text())
         ran = notebook["metadata"]["papermill"]
         made.append(facts(notebook))
@@ -55,8 +58,7 @@ def record(folder: Path) -> str:
         for name, value in glued(notebook):
             if (path.stem, name) in FIGURES:
                 figures[FIGURES[path.stem, name]] = float(value)
-    absent = set(FIGURES.values()) - figures.keys()
-    if absent:
+    if absent := set(FIGURES.values()) - figures.keys():
         raise SystemExit(f"{folder} lacks {', '.join(sorted(absent))}; run make book first")
     if len(commits := {about["commit"] for about in made}) > 1:
         named = ", ".join(sorted(commits))
@@ -69,4 +71,5 @@ def record(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(record(Path(sys.argv[1])))
+    executed, out, *names = sys.argv[1:]
+    Path(out).write_text(record(Path(executed), names))

@@ -41,7 +41,6 @@ def strategies(
       tas strategies templates --out strategies.json
     """
     from tas_lib import archive
-    from tas_lib.collection import MANIFEST
     from tas_lib.comparison import made_by
     from tas_lib.dataset import templates_in
     from tas_lib.fidelity import fidelity
@@ -50,12 +49,11 @@ def strategies(
     from tas_lib.recording import replacing
 
     paths = templates_in(templates)[:n]
-    cohort = made_by(templates) if (templates / MANIFEST).exists() else {}
     with unfinished(out, strategies=seed, truth=truth) as journal:
         table = fidelity(paths, seed, workers, truth=truth, journal=journal, progress=not quiet)
         chosen = f"--n {n} " * (n is not None) + "--truth " * truth
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
-        made = {"command": command, **cohort, "seed": seed, **facts()}
+        made = {"command": command, **made_by(templates), "seed": seed, **facts()}
         with replacing(out) as temporary:
             temporary.write_text(archive.text(table, **made))
     if quiet:
