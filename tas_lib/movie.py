@@ -15,6 +15,8 @@ from tas_lib.recording import replacing
 
 COLOURS = {"endocardium": "#ff5a5a", "centreline": "#ffd23f", "epicardium": "#4fc3f7"}
 
+FASTEST = {".gif": 50}  # frames a second
+
 
 def write_movie(
     path: str | Path,
@@ -25,7 +27,8 @@ def write_movie(
     """Write a movie; the suffix, .mp4 (H.264) or .gif, chooses the kind.
 
     clip: a recording, or recordings of the same times and height, shown abreast; played in real
-    time even if frames were dropped, at the rate of the median time step.
+    time even if frames were dropped, at the rate of the median time step; a GIF at most at 50 Hz,
+    as browsers play faster ones slowly.
     draw_mesh: draw the recordings' endocardium, centreline and epicardium: see `wall`.
     Raises InputError; nothing half-written stays.
     """
@@ -35,7 +38,7 @@ def write_movie(
         raise InputError(path, "suffix", f"is {path.suffix!r}", "name the movie .mp4 or .gif")
     films = [clip] if isinstance(clip, xr.Dataset) else clip
     time = films[0]["time"].values
-    rate = 1 / float(np.median(np.diff(time)))
+    rate = min(1 / float(np.median(np.diff(time))), FASTEST.get(path.suffix.lower(), np.inf))
     moments = np.arange(round((time[-1] - time[0]) * rate) + 1) / rate + time[0]
     shown = np.searchsorted(time, moments + 1e-6, side="right") - 1
     drawn = [_images(film, path, draw_mesh) for film in films]

@@ -18,8 +18,10 @@ REGION = {
 }
 
 
-def write_dicom(path, frames, region=REGION, **changes):
-    """Write an uncompressed ultrasound cine; changes replace elements, None deletes them."""
+def write_dicom(path, frames, region=REGION, *others, **changes):
+    """Write an uncompressed ultrasound cine with one region and others; changes replace elements,
+    None deletes them.
+    """
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -34,10 +36,12 @@ def write_dicom(path, frames, region=REGION, **changes):
     ds.BitsAllocated = ds.BitsStored = 8
     ds.HighBit, ds.PixelRepresentation = 7, 0
     ds.PixelData = frames.tobytes()
-    item = Dataset()
-    for name, value in region.items():
-        setattr(item, name, value)
-    ds.SequenceOfUltrasoundRegions = Sequence([item])
+    ds.SequenceOfUltrasoundRegions = Sequence()
+    for one in (region, *others):
+        item = Dataset()
+        for name, value in one.items():
+            setattr(item, name, value)
+        ds.SequenceOfUltrasoundRegions.append(item)
     for name, value in changes.items():
         delattr(ds, name) if value is None else setattr(ds, name, value)
     ds.save_as(path, enforce_file_format=True)

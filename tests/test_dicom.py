@@ -11,9 +11,10 @@ from dicom_files import REGION, write_dicom
 from pydicom.pixels import pixel_array
 from pydicom.uid import JPEGLSLossless
 from refusals import refuses
+from test_sector import speckle
 
 from tas_lib import readers, recording
-from tas_lib.readers import dicom
+from tas_lib.readers import dicom, sector
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,53 @@ def test_what_is_stored_dark_for_light_is_turned_round(sector_frames, tmp_path):
     turned = {"PhotometricInterpretation": "MONOCHROME1"}
     other = readers.read(write_dicom(tmp_path / "b.dcm", 255 - sector_frames, **turned))
     np.testing.assert_array_equal(other.bmode, usual.bmode)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_numbers_of_colours_become_these_colours(bits, sector_frames, tmp_path):
+    """In a table that turns dark into light, as a scanner may write it."""
+    usual = readers.read(write_dicom(tmp_path / "a.dcm", sector_frames))
+    levels = np.arange(255, -1, -1)
+    table = levels.astype(np.uint8) if bits == 8 else (257 * levels).astype(np.uint16)
+    changes = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTable"
+        changes |= {f"{name}Descriptor": [256, 0, bits], f"{name}Data": table.tobytes()}
+    other = readers.read(write_dicom(tmp_path / "b.dcm", 255 - sector_frames, **changes))
+    np.testing.assert_array_equal(other.bmode, usual.bmode)
+
+
+@pytest.mark.parametrize("blue", [0.9, 0.8, 0.65])
+def test_a_tinted_picture_keeps_its_brightest_speckle(blue, sector_frames, tmp_path):
+    tint = np.array([1, (1 + blue) / 2, blue])
+    rgb = np.rint(2 * sector_frames[..., None] * tint).astype(np.uint8)
+    ds = readers.read(write_dicom(tmp_path / "a.dcm", rgb))
+    grey = np.rint(rgb @ np.array([0.299, 0.587, 0.114]))
+    assert 255 * ds.bmode.max() == pytest.approx(grey.max(), abs=1)
+    assert (rgb.max() - rgb[..., 2].max() > sector.COLOURED) == (blue < 0.9)
+
+
+def test_the_largest_of_several_pictures_is_read(sector_frames, tmp_path, caplog):
+    """Beside a small one, a larger spectrum, and a second plane as large, which is told."""
+    usual = readers.read(write_dicom(tmp_path / "a.dcm", sector_frames))
+    assert "pictures" not in caplog.text
+    both = np.concatenate([sector_frames, sector_frames[:, ::-1]], axis=2)
+    small = REGION | {"RegionLocationMaxX1": 60, "RegionLocationMaxY1": 40, "PhysicalDeltaX": 9.0}
+    spectrum = REGION | {"RegionLocationMaxX1": 319, "RegionDataType": 3}
+    second = REGION | {"RegionLocationMinX0": 162, "RegionLocationMaxX1": 317}
+    path = write_dicom(tmp_path / "b.dcm", both, small, spectrum, REGION, second)
+    ds = readers.read(path)
+    np.testing.assert_array_equal(ds.bmode, usual.bmode)
+    assert ds.pixel_mm == usual.pixel_mm
+    assert "b.dcm: has 3 pictures" in caplog.text and "columns 2 to 157" in caplog.text
+
+
+def test_a_narrow_sector_may_stand_in_a_wide_region(tmp_path):
+    narrow = speckle((200, 320), sector.Sector(5.0, 160.0, np.radians(22), 10.0, 190.0))
+    region = REGION | {"RegionLocationMaxX1": 318, "RegionLocationMaxY1": 198}
+    ds = readers.read(write_dicom(tmp_path / "a.dcm", narrow, region))
+    assert ds.sector_half_angle == pytest.approx(np.radians(22), abs=0.02)
+    assert ds.pixel_mm == pytest.approx(0.5)
 
 
 def test_a_shrunk_file_has_its_spacing_corrected(default, caplog):
@@ -170,10 +218,11 @@ def test_a_region_that_no_scale_explains(sector_frames, tmp_path):
     refuses(lambda: readers.read(path), "a.dcm", "SequenceOfUltrasoundRegions|sector")
 
 
-def test_a_region_much_wider_than_the_sector(sector_frames, tmp_path):
-    wide = np.pad(sector_frames, ((0, 0), (0, 0), (120, 120)))
-    region = REGION | {"RegionLocationMaxX1": 399}
-    path = write_dicom(tmp_path / "a.dcm", wide, region)
+def test_a_region_much_larger_than_the_sector(sector_frames, tmp_path):
+    """As in a file that was shrunk, and its frames filled up again."""
+    large = np.pad(sector_frames, ((0, 0), (0, 120), (120, 120)))
+    region = REGION | {"RegionLocationMaxX1": 399, "RegionLocationMaxY1": 239}
+    path = write_dicom(tmp_path / "a.dcm", large, region)
     refuses(lambda: readers.read(path), "a.dcm", "SequenceOfUltrasoundRegions", "as wide")
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from tas_lib import movie, recording
 from tas_lib.errors import InputError
@@ -27,6 +27,16 @@ def test_frames_come_back(tmp_path, suffix):
     assert back.shape == frames.shape and abs(back / 255 - frames).mean() < 0.02
     assert meta["fps"] == pytest.approx(20)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("rate", [40, 60, 75, 120])
+def test_browsers_play_a_gif_in_real_time(tmp_path, rate):
+    """Who asks for 10 ms or less a frame gets 100."""
+    frames = np.random.default_rng(0).random((61, 20, 20))
+    film = recording.new(frames, np.arange(61) / rate, np.arange(20), np.arange(20))
+    with Image.open(write_movie(tmp_path / "a.gif", film)) as gif:
+        shown = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    assert min(shown) >= 20 and sum(shown) == pytest.approx(1e3 * 61 / rate, abs=40)
 
 
 def test_mp4_is_what_browsers_play(tmp_path, clip):

@@ -1,13 +1,16 @@
 """Grey levels, times and scale of videos."""
 
+import subprocess
+
 import numpy as np
 import pytest
 from conftest import SECTOR
+from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 from refusals import refuses
 from test_sector import speckle
 
-from tas_lib import movie, readers, recording
+from tas_lib import errors, movie, readers, recording
 from tas_lib.readers import sector, video
 
 
@@ -19,11 +22,13 @@ def write_video(path, frames, rate=25):
     )
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
-def test_a_video_keeps_grey_levels_and_times(sector_frames, tmp_path, suffix):
-    path = write_video(tmp_path / f"a{suffix}", sector_frames)
+@pytest.mark.parametrize("suffix, tick", [(".mp4", 1e-3), (".gif", 10e-3)])
+@pytest.mark.parametrize("rate", [25, 30, 47])
+def test_a_video_keeps_grey_levels_and_times(sector_frames, tmp_path, suffix, tick, rate):
+    path = write_video(tmp_path / f"a{suffix}", sector_frames, rate)
     ds = readers.read(path, spacing_mm=0.5)
-    np.testing.assert_allclose(ds.time, np.arange(6) / 25, atol=1e-3)
+    np.testing.assert_allclose(ds.time, np.arange(6) / rate, atol=tick / 2)
+    assert ds.frame_rate == pytest.approx(rate, rel=tick * rate)
     assert ds.sector_r_max == pytest.approx(SECTOR.r_max * 0.5e-3, abs=1e-3)
     rows = np.rint(ds.z.values / 0.5e-3 + ds.origin_row).astype(int)
     columns = np.rint(ds.x.values / 0.5e-3 + ds.origin_column).astype(int)
@@ -32,6 +37,34 @@ def test_a_video_keeps_grey_levels_and_times(sector_frames, tmp_path, suffix):
     assert np.corrcoef(truth[:, inside].ravel(), ds.bmode.values[:, inside].ravel())[0, 1] > 0.95
     faster = readers.read(path, spacing_mm=0.5, frame_rate=50)
     np.testing.assert_allclose(faster.time, np.arange(6) / 50)
+
+
+def test_frames_that_come_unevenly_keep_their_times(sector_frames, tmp_path):
+    """As phones film, and as editors leave a clip: each frame has a time of its own."""
+    wanted = np.array([0, 0.02, 0.04, 0.08, 0.12, 1.0])
+    even = write_video(tmp_path / "even.mp4", sector_frames, 50)
+    path, stamps = tmp_path / "uneven.mp4", "+".join(f"{t}*eq(N,{k})" for k, t in enumerate(wanted))
+    words = (
+        "-i",
+        even,
+        "-vf",
+        f"setpts='({stamps})/TB'",
+        "-fps_mode",
+        "vfr",
+        "-enc_time_base",
+        "1:1000",
+    )
+    subprocess.run([get_ffmpeg_exe(), "-v", "error", *words, path], check=True)
+    ds = readers.read(path, spacing_mm=0.5)
+    np.testing.assert_allclose(ds.time, wanted, atol=1e-3)
+    assert ds.duplicates_dropped == 0
+
+
+def test_a_video_that_is_too_large_is_no_broken_one(sector_frames, tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", sector_frames)
+    for module in (errors, video):
+        monkeypatch.setattr(module, "MOST", 4 * 120 * 160)
+    refuses(lambda: readers.read(path, spacing_mm=0.5), "a.mp4", "size", "5 x 120 x 160", "cut or")
 
 
 def test_a_video_may_have_oblong_pixels(tmp_path):

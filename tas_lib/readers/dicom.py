@@ -17,7 +17,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pydicom.pixels import get_decoder, pixel_array
+from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tas_lib.errors import InputError, check_size
@@ -51,7 +51,9 @@ def read(path: str | Path) -> xr.Dataset:
     """Read a multi-frame ultrasound DICOM as a recording.
 
     The picture is cut to the 2-D region and masked outside the sector; coloured pixels are set to
-    0; repeated frames are dropped. No patient data is kept. Raises InputError.
+    0; repeated frames are dropped. Of the header the SOP Instance UID and the manufacturer are
+    kept, no data of the patient; the UID leads whoever has the archive to the study. Raises
+    InputError.
     """
     path = Path(path)
     header = _header(path)
@@ -78,9 +80,10 @@ def read(path: str | Path) -> xr.Dataset:
         region_scale=scale,
     )
     width = 2 * ds.attrs["sector_r_max"] * np.sin(ds.attrs["sector_half_angle"])
-    share = 1e3 * width / (across * (right - left))
-    if not 0.5 < share < 1.1:
-        problem = f"the sector in the pixels is {share:.2f} times as wide as the region"
+    wide = 1e3 * width / (across * (right - left))
+    high = 1e3 * ds.attrs["sector_r_max"] / (down * (bottom - top))
+    if wide > 1.1 or (wide < 0.5 and high < 0.6):  # a narrow sector may stand in a wide region
+        problem = f"the sector in the pixels is {wide:.2f} times as wide as the region"
         raise _bad_region(path, problem)
     if scale > 1:
         message = "%s: the region is stated for frames %d times as large as the file's %d x %d: "
@@ -139,6 +142,10 @@ def _pixels(header: Dataset, path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pixels = pixel_array(header)
+            if header.PhotometricInterpretation == "PALETTE COLOR":
+                pixels = apply_color_lut(pixels, header)
+                if pixels.dtype == np.uint16:  # whose upper bytes are what 8 bits would be
+                    pixels = (pixels >> 8).astype(np.uint8)
     except Exception as error:
         remedy = "export or copy it again, it may be cut"
         raise InputError(path, "PixelData", f"cannot be decoded ({error})", remedy) from error
@@ -171,7 +178,10 @@ def _frame_times(header: Dataset, count: int, path: Path) -> np.ndarray:
 
 
 def _region(header: Dataset, path: Path) -> Dataset:
-    """The largest region that is a 2-D (format 1) tissue (type 1) image in centimetres (unit 3)."""
+    """The largest region that is a 2-D (format 1) tissue (type 1) image in centimetres (unit 3).
+
+    Of equally large ones, as in a biplane clip, the first. Warns in the log if there are several.
+    """
     regions = [
         region
         for region in _regions(header)
@@ -185,6 +195,9 @@ def _region(header: Dataset, path: Path) -> Dataset:
     x0, y0, x1, y1 = _CORNERS
     region = max(regions, key=lambda r: (r[x1].value - r[x0].value) * (r[y1].value - r[y0].value))
     units = region.get("PhysicalUnitsXDirection"), region.get("PhysicalUnitsYDirection")
+    if len(regions) > 1:
+        message = "%s: has %d pictures; the largest is read, columns %d to %d, rows %d to %d"
+        log.warning(message, path.name, len(regions), *(region[k].value for k in (x0, x1, y0, y1)))
     if units != (3, 3):
         problem = f"have the codes {units} instead of 3 (cm)"
         raise InputError(path, "PhysicalUnits", problem, "export it with calibration in cm")

@@ -20,7 +20,8 @@ from tas_lib.errors import InputError
 log = logging.getLogger(__name__)
 
 FLICKER = 0.25  # grey levels: a temporal standard deviation that still black pixels do not reach
-COLOURED = 32  # grey levels between the largest and smallest of red, green and blue
+COLOURED = 32  # grey levels between the largest and smallest of red, green and blue, which are
+SATURATED = 0.4  # as much of the largest: a tint of the whole picture is less
 FRAMES_USED = 60  # enough to see every part of the sector flicker
 DEPTH_MM = 30, 400  # plausible
 MIN_ANGLE = np.radians(10)  # between a side and the vertical
@@ -158,7 +159,9 @@ def _without_colour(rgb: np.ndarray, path: Path) -> np.ndarray:
     coloured = lit = 0
     for level, frame in zip(grey, rgb, strict=True):
         level[:] = np.rint(frame @ np.array([0.299, 0.587, 0.114], np.float32))
-        colour = frame.max(axis=-1) - frame.min(axis=-1) > COLOURED
+        most = frame.max(axis=-1)
+        spread = most - frame.min(axis=-1)
+        colour = (spread > COLOURED) & (spread > SATURATED * most)
         lit += (level > COLOURED).sum()
         coloured += colour.sum()
         level[colour] = 0

@@ -1,5 +1,7 @@
 """Read an MP4, AVI or GIF clip, whose pixel spacing only the user can know."""
 
+import re
+import subprocess
 import warnings
 from itertools import islice
 from pathlib import Path
@@ -8,14 +10,14 @@ import imageio_ffmpeg
 import numpy as np
 import xarray as xr
 
-from tas_lib.errors import MOST, InputError
+from tas_lib.errors import MOST, InputError, check_size
 from tas_lib.readers.sector import to_recording
 
-FRAMES = 3_000  # at most: damaged times make the decoder repeat frames without end
 LIMITS = [  # of the decoder: seconds of computing, pixels, kinds (no lists of other files)
     *("-timelimit", "60", "-max_pixels", str(MOST)),
     *("-format_whitelist", "mov,avi,matroska,gif", "-protocol_whitelist", "file"),
 ]
+FRAMES = ["-map", "0:v:0", "-fps_mode", "passthrough"]  # as they are in the file, none repeated
 SUFFIXES = ".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif"
 
 
@@ -38,36 +40,43 @@ def read(
     spacing = np.broadcast_to(np.asarray(spacing_mm, float), 2)
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise InputError(path, "spacing_mm", f"is {spacing_mm}", "give a positive size in mm")
-    pixels, meta = decode(path)
-    rate = meta.get("fps", 0) if frame_rate is None else frame_rate
-    if not np.isfinite(rate) or rate <= 0:
-        raise InputError(path, "frame_rate", f"is {rate}", "give --frame-rate in frames a second")
+    if frame_rate is not None and not (np.isfinite(frame_rate) and frame_rate > 0):
+        remedy = "give --frame-rate in frames a second"
+        raise InputError(path, "frame_rate", f"is {frame_rate}", remedy)
+    pixels, _ = decode(path)
+    if len(pixels) < 2:
+        raise InputError(path, "frames", "there is one only", "give a clip of two or more")
+    time = _times(path, len(pixels)) if frame_rate is None else np.arange(len(pixels)) / frame_rate
     return to_recording(
         pixels,
-        np.arange(len(pixels)) / rate,
+        time,
         tuple(spacing),
         path,
-        frame_rate=rate,
+        frame_rate=1 / np.median(np.diff(time)),
         licence="not stated",
     )
 
 
 def decode(path: str | Path) -> tuple[np.ndarray, dict]:
-    """RGB frames (time, row, column, 3) uint8 of a video, and what ffmpeg says of it (fps ...)."""
+    """RGB frames (time, row, column, 3) uint8 of a video, and what ffmpeg says of it (fps ...).
+
+    Raises InputError.
+    """
     if not Path(path).is_file():
         raise InputError(path, "file", "does not exist", "check the path")
     pixels, problem = None, ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # imageio_ffmpeg leaves its pipes open
         try:
-            frames = imageio_ffmpeg.read_frames(path, input_params=LIMITS)
+            frames = imageio_ffmpeg.read_frames(path, input_params=LIMITS, output_params=FRAMES)
             meta = next(frames)
-            shape = (*meta["size"][::-1], 3)
-            most = min(FRAMES, MOST // (shape[0] * shape[1]))
+            columns, rows = meta["size"]
+            most = MOST // (rows * columns)
             kept = [np.frombuffer(frame, np.uint8) for frame in islice(frames, most + 1)]
-            if len(kept) > most:
-                raise ValueError(f"it has more than {most} frames of {shape[1]} x {shape[0]}")
-            pixels = np.stack(kept).reshape(-1, *shape)
+            check_size(path, (len(kept), rows, columns))
+            pixels = np.stack(kept).reshape(-1, rows, columns, 3)
+        except InputError:
+            raise
         except Exception as error:  # a damaged file makes the package stumble anywhere
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             problem = f"cannot be decoded as video ({reason})"
@@ -76,3 +85,16 @@ def decode(path: str | Path) -> tuple[np.ndarray, dict]:
         remedy = "play it to check it, or export it again as MP4"
         raise InputError(path, "file", problem, remedy)
     return pixels, meta
+
+
+def _times(path: Path, count: int) -> np.ndarray:
+    """When each of a video's `count` frames is shown [s], the first at 0."""
+    show = "-enc_time_base", "demux", "-f", "framecrc", "-"
+    words = [imageio_ffmpeg.get_ffmpeg_exe(), *LIMITS, "-i", str(path), *FRAMES, *show]
+    said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    unit = re.search(r"^#tb 0: (\d+)/(\d+)$", said, re.MULTILINE)
+    stamps = [int(line.split(",")[2]) for line in said.splitlines() if re.match(r"0, +-?\d", line)]
+    if unit is None or len(stamps) != count or not (np.diff(stamps) > 0).all():
+        problem = f"are {len(stamps)} of {count} frames, or not in order"
+        raise InputError(path, "frame times", problem, "state --frame-rate in frames a second")
+    return (np.array(stamps) - stamps[0]) * int(unit[1]) / int(unit[2])
