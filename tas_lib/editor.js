@@ -15,6 +15,7 @@ function contourEditor(page) {
   let pointsFrame = null; // of the file
   let walls = {}; // frame of the file -> { endo, epi }
   let corrected = {}; // frame of the file -> { handle: [column, row] }
+  let opened = {}; // what a saved file said
   let centre = extent.map((side) => side / 2); // of what the zoom shows
 
   const toStage = (point) => point.map((p, k) => (p - corner[k] + 0.5) * pixel[k]);
@@ -241,7 +242,9 @@ function contourEditor(page) {
     const who = find("author").value.trim();
     need(who, "Say who drew.");
     const date = new Date().toISOString().slice(0, 10);
-    const about = { format: data.formats[mode], clip: data.clip, author: who, date };
+    const before = opened.format === data.formats[mode] ? opened : {};
+    const clip = { ...before.clip, ...data.clip };
+    const about = { ...before, format: data.formats[mode], clip, author: who, date };
     about.coordinates = data.coordinates;
     if (mode === "corrections") {
       const corrections = Object.entries(corrected).flatMap(([frame, own]) =>
@@ -249,6 +252,7 @@ function contourEditor(page) {
           return { frame: Number(frame), along: i / (tracks[0].length - 1), column, row };
         })
       );
+      corrections.push(...(before.corrections || []).filter(({ along }) => handle(along) === null));
       need(corrections.length, "Nothing is corrected yet.");
       return { ...about, corrections };
     }
@@ -259,7 +263,10 @@ function contourEditor(page) {
     }
     const contours = Object.entries(walls).map(([f, both]) => ({ frame: Number(f), ...both }));
     need(contours.length, "Draw the walls in one frame or more.");
-    const sure = { method: "by eye", uncertainty_mm: Number(find("uncertainty").value) };
+    const sure = {
+      method: before.method || "by eye",
+      uncertainty_mm: Number(find("uncertainty").value),
+    };
     return { ...about, ...sure, contours };
   }
 
@@ -282,17 +289,24 @@ function contourEditor(page) {
     URL.revokeObjectURL(link.href);
   }
 
+  // Which handle a correction is of; null: one between two, of a file that no such page wrote.
+  function handle(along) {
+    const i = Math.round(along * (tracks[0].length - 1));
+    return Math.abs(i / (tracks[0].length - 1) - along) < 1e-9 ? i : null;
+  }
+
   function open(text) {
     const given = JSON.parse(text);
     const kind = Object.keys(data.formats).find((name) => data.formats[name] === given.format);
     need(kind && (kind === "corrections") === Boolean(tracks), "This file is of another kind.");
     need(given.clip.file === data.clip.file, `This file is of the clip ${given.clip.file}.`);
+    opened = given;
     find("author").value = given.author;
     if (kind === "corrections") {
-      const last = tracks[0].length - 1;
       corrected = {};
       for (const { frame, along, column, row } of given.corrections) {
-        (corrected[frame] = corrected[frame] || {})[Math.round(along * last)] = [column, row];
+        const i = handle(along);
+        if (i !== null) (corrected[frame] = corrected[frame] || {})[i] = [column, row];
       }
       return show(frames.indexOf(given.corrections[0].frame));
     }
@@ -301,7 +315,7 @@ function contourEditor(page) {
     choose(kind);
     if (kind === "points") {
       ({ points, frame: pointsFrame } = given);
-      find("thickness").value = given.thickness_mm;
+      find("thickness").value = given.thickness_mm ?? find("thickness").defaultValue;
       return show(frames.indexOf(pointsFrame));
     }
     walls = {};

@@ -85,6 +85,8 @@ def write(folder: Path, views: Sequence[Measurement], made: dict[str, Any]) -> l
         "report.json": json.dumps(_numbers(views, results, made), indent=1, allow_nan=False),
         "index.html": page(views, results, made),
     }
+    for name in ("index.html", "report.json"):  # lest an old page stand beside new films
+        (folder / name).unlink(missing_ok=True)
     for name, view in films.items():
         recording.save(view.film, folder / f"{name}.nc")
         write_movie(folder / f"{name}.mp4", view.film, draw_mesh=True)
@@ -221,7 +223,8 @@ def _bullseye(results: pd.DataFrame) -> HTML:
 
 def _curves(view: Measurement) -> HTML:
     shown, film = view.curves, view.film
-    time, es = 1e3 * shown.index.to_numpy(), 1e3 * float(film.time[int(film.attrs["es_frame"])])
+    ed, es = (1e3 * float(film.time[int(film.attrs[f"{name}_frame"])]) for name in ("ed", "es"))
+    time, es = 1e3 * shown.index.to_numpy() - ed, es - ed
     sd = spread(view.runs[..., 0])[0]
     alt = (
         f"Strain curves of {view.view} over time: global, least "

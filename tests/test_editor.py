@@ -12,11 +12,16 @@ from refusals import refuses
 from typer.testing import CliRunner
 
 from tas_lib import cli, clicks, corrections, recording, starts
-from tas_lib.drawings import to_file, to_metres
+from tas_lib.drawings import COORDINATES, to_file, to_metres
 from tas_lib.editor import HANDLES, editor
 from tas_lib.mesh import centreline
 
 LEFT, APEX, RIGHT = [110.0, 250.0], [145.0, 80.0], [180.0, 240.0]
+ANGLE = np.linspace(np.pi, 0, 11)
+ENDO, EPI = (
+    np.column_stack([145 + a * np.cos(ANGLE), 240 - (a + 125) * np.sin(ANGLE)]).round(2).tolist()
+    for a in (35, 51)
+)
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +193,56 @@ def test_a_moved_point_is_saved_as_a_correction(tracked, saved_by, tmp_path):
     column, row = data_of(editor(tracked))["tracks"][5][3]
     assert (found.frame, found.along) == (15, 3 / (HANDLES - 1))
     assert (found.column, found.row) == pytest.approx((column + 4, row), abs=0.02)
+
+
+def saved(kind, **fields):
+    """A file of a kind on the clip, as people may write it, with all that it may say."""
+    clip = {"file": "<beat>.mp4", "package": "made up 1.0"}
+    beat = {"view": "A2C", "ed_frame": 10, "es_frame": 13, "last_frame": 17}
+    about = {"format": f"tas-{kind}-1", "clip": clip, "author": "somebody", "date": "2026-01-01"}
+    about["coordinates"] = COORDINATES
+    return about | (beat if kind != "corrections" else {}) | fields
+
+
+ALONG = [{"frame": 11, "along": a, "column": 90.5, "row": 70.25} for a in (0.25, 0.4, 0.42)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        saved("clicks", frame=13, points=[LEFT, APEX, RIGHT], notes="hard to see"),
+        saved("clicks", frame=12, points=[LEFT, APEX, RIGHT], thickness_mm=9.5),
+        saved(
+            "contours",
+            method="on paper",
+            uncertainty_mm=1.5,
+            notes="twice",
+            contours=[{"frame": 13, "endo": ENDO, "epi": EPI}],
+        ),
+        saved("corrections", corrections=ALONG),
+    ],
+    ids=["clicks", "clicks with a thickness", "walls", "corrections"],
+)
+def test_a_saved_file_that_is_opened_keeps_what_it_said(clip, tracked, visit, tmp_path, given):
+    path, page = tmp_path / "a.json", tmp_path / "page.html"
+    given["clip"] |= data_of(editor(clip))["clip"]
+    path.write_text(json.dumps(given))
+    page.write_text(editor(tracked if "corrections" in given else clip))
+    tab = visit(page.as_uri())
+    tab.set_input_files("#open", path)
+    tab.wait_for_function("document.getElementById('author').value === 'somebody'")
+    tab.click("#save")
+    assert tab.text_content("#problem") == ""
+    found = json.loads(tab.text_content("#json"))
+    path.write_text(json.dumps(found))
+    (corrections if "corrections" in given else starts).load(path)
+    if given["format"] == clicks.FORMAT:
+        given.setdefault("thickness_mm", clicks.THICKNESS_MM)
+    if "corrections" in given:
+        for drawn in (given, found):
+            drawn["corrections"].sort(key=lambda point: point["along"])
+    assert found.pop("date") > given.pop("date")
+    assert found == given
 
 
 @pytest.mark.parametrize(

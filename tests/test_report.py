@@ -19,12 +19,14 @@ from tas_lib import cli, recording, report
 from tas_lib.anatomy import VIEWS
 from tas_lib.bullseye import bullseye
 from tas_lib.clicks import THICKNESS_MM
+from tas_lib.collection import digest
+from tas_lib.errors import InputError
 from tas_lib.measurement import THICKER, Measurement, measure, number, spread
 from tas_lib.observers import LOST, NEAR, SHARE
 from tas_lib.regional import SEGMENTS
 from tas_lib.strain import segment_names
 
-MADE = {"command": "tas strain <loop>", "sha256": {"loop.mp4": "ab12"}}
+MADE = {"command": "tas strain <loop>", "sha256": [["loop.mp4", "ab12"]]}
 
 
 class Page(HTMLParser):
@@ -181,18 +183,49 @@ def test_a_clip_becomes_a_report(clip, tmp_path):
     names = {"A4C.nc", "A4C.mp4", "segments.csv", "curves.csv", "report.json", "index.html"}
     assert {path.name for path in out.iterdir()} == names
     data = json.loads((out / "report.json").read_text())
-    assert list(data["made"]["sha256"]) == [str(clip)] and data["views"][0]["runs"] == 4
-    said = f"tas strain {clip} --tracker speckle --drawings 3 --seed 0 --out DIR"
+    assert data["made"]["sha256"] == [["clip.nc", digest(clip)]] and data["views"][0]["runs"] == 4
+    said = "tas strain clip.nc --tracker speckle --drawings 3 --seed 0 --out DIR"
     assert data["made"]["command"] == said
     assert abs(data["segments"][0]["end_systolic"]) < 2  # it only moves
     again = tas(*words)
     assert again.exit_code == 2 and "exists already" in again.stderr
+    written = "".join(
+        path.read_text() for path in out.iterdir() if path.suffix in (".html", ".json")
+    )
+    assert str(tmp_path) not in written  # folders tell who is filmed, and where
     assert tas(*words, "--force", "--quiet").output == ""
     (out / "notes.txt").touch()
     recording.save(recording.open(clip).assign_attrs(view="A2C"), clip)
     assert tas(*words, "--force", "--quiet").exit_code == 0
     names = {name.replace("A4C", "A2C") for name in names} | {"notes.txt"}
     assert {path.name for path in out.iterdir()} == names
+
+
+def test_scales_are_those_of_the_videos():
+    """A DICOM beside them has its own."""
+    names = [Path(name) for name in ("a.dcm", "b.mp4", "c.nc", "d.GIF")]
+    assert cli.strain._scales(names, [0.3, 0.4]) == [None, 0.3, None, 0.4]
+    assert cli.strain._scales(names, [0.3]) == [None, 0.3, None, 0.3]
+    assert cli.strain._scales(names, []) == [None] * 4
+    assert cli.strain._scales(names[:1], [0.5]) == [0.5]
+
+
+def test_a_report_that_is_cut_short_has_no_page_of_other_films(view_of, tmp_path, monkeypatch):
+    report.write(tmp_path, [view_of("A4C")], MADE)
+
+    def full(*args, **options):
+        raise InputError("A2C.mp4", "file", "cannot be written", "free some room")
+
+    monkeypatch.setattr(report, "write_movie", full)
+    with pytest.raises(InputError):
+        report.write(tmp_path, [view_of("A2C")], MADE)
+    assert not (tmp_path / "index.html").exists() and not (tmp_path / "report.json").exists()
+
+
+def test_curves_begin_at_end_diastole_where_it_is_not_the_first_frame(view_of):
+    view = view_of("A4C", ed_frame=1, es_frame=3)
+    at = 1e3 * float(view.film.time[3] - view.film.time[1])
+    assert f"end-systole at {at:.0f} ms" in report.page([view], report.table([view]), MADE)
 
 
 def test_each_view_has_drawings_of_its_own(clip, tmp_path):
@@ -249,12 +282,13 @@ def test_what_is_wrong_is_named_before_anything_is_written(clip, tmp_path):
     for words, expected in (
         ((clip, twin), "view: is A4C as that of another clip"),
         ((clip, clip), "clips: hold one of them twice"),
-        ((clip, twin, third, "--spacing-mm", 0.3, "--spacing-mm", 0.4), "2 times for 3 clips"),
+        ((clip, twin, third, "--spacing-mm", 0.3, "--spacing-mm", 0.4), "2 times for 3 videos"),
+        ((clip, "--out", tmp_path), "--out: holds a clip that is to be measured"),
         ((clip, "--init", other), "format: is None"),
         ((clip, "--corrections", other), "format: is None"),
         ((clip, "--tracker", "none.safetensors"), "weights: are not there"),
         ((tmp_path / "none.nc",), "file: does not exist"),
     ):
-        result = tas(*words, "--out", out)
+        result = tas("--out", out, *words)
         assert result.exit_code == 2 and expected in result.stderr, result.output
         assert not out.exists()

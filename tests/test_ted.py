@@ -12,14 +12,14 @@ from tas_lib import readers
 from tas_lib.readers import ted
 
 
-def write_ted(folder, grey, labels, *, number=3):
+def write_ted(folder, grey, labels, *, number=3, **lines):
     """A case of TED, whose cfg has no frame rate; returns the path of the cfg."""
     stem = f"patient{number:03d}"
     case = folder / stem
     case.mkdir()
     write_image(case / f"{stem}_4CH_sequence.mhd", grey)
     write_image(case / f"{stem}_4CH_sequence_gt.mhd", labels)
-    cfg = {"ES": "7", "NbFrame": str(len(grey)), "FrameRate": None}
+    cfg = {"ES": "7", "NbFrame": str(len(grey)), "FrameRate": None} | lines
     return write_cfg(case / f"{stem}_4CH_info.cfg", cfg)
 
 
@@ -45,6 +45,21 @@ def test_a_case_of_ted_is_a_whole_beat(beat, tmp_path, caplog):
     assert whole.attrs["patient"] == whole.attrs["data_set"] == "TED 003"
     assert "any patient" in caplog.text and "TMI.2022.3173669" in whole.attrs["citation"]
     np.testing.assert_allclose(whole.mesh[0], whole.mesh[-1], atol=1e-9)
+
+
+def test_a_whole_beat_is_not_turned_round(film, tmp_path):
+    """Systole of seven frames, filling of four: where it began is where it ends."""
+    beat = [np.concatenate((part, part[[4, 2, 1, 0]])) for part in film]
+    whole = readers.read(write_ted(tmp_path, *beat), frame_rate=50)
+    for number, (ed, right) in enumerate({"11": True, "8": False}.items(), 4):
+        path = write_ted(tmp_path, *beat, number=number, ED=ed)
+        if not right:
+            refuses(lambda p=path: readers.read(p, frame_rate=50), path.name, "ED, ES", "begins")
+            continue
+        other = readers.read(path, frame_rate=50)
+        np.testing.assert_array_equal(other.bmode, whole.bmode)
+        assert (other.attrs["ed_frame"], other.attrs["es_frame"]) == (0, 6)
+        assert other.attrs["reversed"] == 0
 
 
 def test_a_short_raw_file_and_a_missing_spacing(beat, tmp_path):

@@ -1,10 +1,13 @@
 """`tas template`: folders and clips become templates, and what is left out is named."""
 
+from pathlib import Path
+
 import pytest
 from camus_files import COUNT, MM, scene, write_camus, write_cfg
 from typer.testing import CliRunner
 
 from tas_lib import cli, readers, recording
+from tas_lib.cli.frame import stem_of
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,38 @@ def test_a_folder_becomes_templates_and_what_is_broken_is_named(film, tmp_path):
     assert result.exit_code == 2 and "CLIP: holds no .cfg" in result.stderr
     result = CliRunner().invoke(cli.app, ["template", "a/loop.dcm", "b/loop.dcm", *words[2:]])
     assert result.exit_code == 2 and "b/loop.dcm: file: is named as a/loop.dcm" in result.stderr
+
+
+def test_another_clip_of_the_same_name_is_not_taken_for_there(film, tmp_path):
+    """Nor is the same one for another patient: scanners call all of them IM0001."""
+    written, out = {}, tmp_path / "out"
+
+    def go(name, patient):
+        words = ["template", str(tmp_path / name / "IM0001.nc"), "--out", str(out)]
+        return CliRunner().invoke(cli.app, [*words, "--patient", patient])
+
+    for name, frames in (("a", slice(None)), ("b", slice(-1))):
+        ds = readers.read(write_camus(tmp_path, *film)).isel(time=frames)
+        ds = ds.assign_attrs(ed_frame=0, es_frame=ds.sizes["time"] - 1)
+        del ds.attrs["patient"]
+        (tmp_path / name).mkdir()
+        recording.save(ds, tmp_path / name / "IM0001.nc")
+    assert go("a", "A").exit_code == 0
+    (made,) = out.iterdir()
+    written[made] = made.read_bytes()
+    for name, patient in (("b", "B"), ("a", "B")):
+        result = go(name, patient)
+        assert result.exit_code == 3 and "IM0001.nc: file: is another clip" in result.stderr
+    assert go("a", "A").exit_code == 0 and made.read_bytes() == written[made]
+
+
+def test_names_that_are_numbers_stay_whole():
+    assert stem_of(Path("a/1.2.840.7.1")) == "1.2.840.7.1" and stem_of(Path("loop.mp4")) == "loop"
+
+
+def test_a_cfg_is_called_by_its_folder_from_inside_as_well(film, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_camus(tmp_path, *film).parent)
+    assert stem_of(Path("Info_4CH.cfg")) == "patient0001-Info_4CH"
 
 
 def test_a_clip_of_nobody_becomes_a_template_of_who_is_named(tmp_path):

@@ -126,12 +126,17 @@ def path_of(clip: str) -> Path:
     return default_clip()
 
 
+def stem_of(clip: Path) -> str:
+    """What files made of a clip are called by."""
+    stem = clip.name if clip.suffix[1:].isdigit() else clip.stem  # DICOM's names may be UIDs
+    if clip.suffix.lower() == ".cfg":  # CAMUS has an Info_4CH.cfg in every patient's folder
+        return f"{clip.resolve().parent.name}-{stem}"
+    return stem
+
+
 def results(out: Path, clip: Path, name: str, suffixes: tuple[str, ...], force: bool) -> list[Path]:
     """Paths OUT/CLIP-name.suffix. Raises InputError where one exists, unless `force`."""
-    stem = clip.stem
-    if clip.suffix.lower() == ".cfg":  # CAMUS has an Info_4CH.cfg in every patient's folder
-        stem = f"{clip.resolve().parent.name}-{stem}"
-    paths = [out / f"{stem}-{name}.{suffix}" for suffix in suffixes]
+    paths = [out / f"{stem_of(clip)}-{name}.{suffix}" for suffix in suffixes]
     for path in paths:
         if path.exists() and not force:
             remedy = "choose another folder or name, or replace it with --force"

@@ -59,7 +59,7 @@ def strain(
         typer.Option(
             min=1e-3,
             metavar="NUMBER",
-            help="Size of a pixel of the videos in millimetres; of several clips once each.",
+            help="Size of a pixel of the videos in millimetres; of several videos once each.",
         ),
     ] = None,
     frame_rate: Rate = None,
@@ -87,10 +87,9 @@ def strain(
     trackers = trackers or ["tasnet"]
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("strain", "clips", "hold one of them twice", "give a clip a view")
-    scales = [*(spacing_mm or (None,))]
-    if len(scales) not in (1, len(paths)):
-        problem = f"is given {len(scales)} times for {len(paths)} clips"
-        raise InputError("strain", "--spacing-mm", problem, "give it once, or once a clip")
+    if any(path.resolve().parent == out.resolve() for path in paths):
+        problem = "holds a clip that is to be measured, and a report replaces files"
+        raise InputError(out, "--out", problem, "choose another folder")
 
     from tas_lib import corrections, readers, report, starts
     from tas_lib.clicks import Clicks
@@ -103,7 +102,7 @@ def strain(
     first = next(iter(chosen.values()))
     films = [
         readers.read(path, spacing_mm=scale, frame_rate=frame_rate)
-        for path, scale in zip(paths, scales * (len(paths) // len(scales)), strict=True)
+        for path, scale in zip(paths, _scales(paths, spacing_mm or []), strict=True)
     ]
     drawn = by_clip([starts.load(path) for path in walls or []], films)
     points = by_clip([corrections.load(path) for path in corrected or []], films)
@@ -125,7 +124,8 @@ def strain(
     given |= {"--spacing-mm": spacing_mm, "--frame-rate": frame_rate and [frame_rate]}
     given |= {"--drawings": [drawings], "--seed": [seed], "--out": ["DIR"]}
     words = [(option, str(value)) for option, values in given.items() for value in values or ()]
-    command = shlex.join(["tas", "strain", *(clips or ()), *chain.from_iterable(words)])
+    words = [("tas", "strain", *(clips or ())), *words]
+    command = shlex.join(_without_folders(word) for word in chain.from_iterable(words))
     weights = [path for name in named.values() if (path := registry.weights_of(name))]
     files = [*paths, *(walls or []), *(corrected or []), *weights]
     written = report.write(out, views, _made(command, files))
@@ -144,9 +144,26 @@ def _check_views(paths: list[Path], views: list[str | None]) -> None:
             raise InputError(paths[k], "view", problem, "give one clip a view, each stating it")
 
 
+def _scales(paths: list[Path], given: list[float]) -> list[float | None]:
+    """Of each clip the --spacing-mm that is meant for it: videos have none of their own."""
+    from tas_lib.readers.video import SUFFIXES
+
+    asking = [path for path in paths if path.suffix.lower() in SUFFIXES] or paths
+    if len(given) not in (0, 1, len(asking)):
+        problem = f"is given {len(given)} times for {len(asking)} videos"
+        raise InputError("strain", "--spacing-mm", problem, "give it once, or once a video")
+    each = iter(given * (len(asking) // max(len(given), 1)))
+    return [next(each, None) if path in asking else None for path in paths]
+
+
+def _without_folders(word: str) -> str:
+    """A word of a command; folders' names may tell who is filmed, and where."""
+    return "=".join(Path(part).name for part in word.split("="))
+
+
 def _made(command: str, files: list[Path]) -> dict[str, Any]:
-    """What made the report."""
+    """What made the report, without folders."""
     from tas_lib.collection import digest
     from tas_lib.provenance import facts
 
-    return {"command": command, **facts(), "sha256": {str(path): digest(path) for path in files}}
+    return {"command": command, **facts(), "sha256": [(path.name, digest(path)) for path in files]}

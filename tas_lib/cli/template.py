@@ -1,11 +1,12 @@
 """`tas template`: clips with their walls become recordings, of which data sets are made."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import LEFT_OUT, Quiet, Rate, Spacing, app, make_folder
+from tas_lib.cli.frame import LEFT_OUT, Quiet, Rate, Spacing, app, make_folder, stem_of
 from tas_lib.errors import InputError
 
 
@@ -34,8 +35,8 @@ def template(
 ) -> None:
     """Write a recording (.nc) of every clip with its walls.
 
-    For `tas dataset` and `tas refine`. What is there already is kept. A clip of which none
-    can be made is left out and named at the end; the exit status is 3 then.
+    For `tas dataset` and `tas refine`. What is there already of these clips is kept. A clip of
+    which none can be made is left out and named at the end; the exit status is 3 then.
 
     \b
     Examples:
@@ -45,6 +46,7 @@ def template(
     from tqdm import tqdm
 
     from tas_lib import recording
+    from tas_lib.collection import digest
     from tas_lib.templates import load_template
 
     found = [
@@ -58,30 +60,35 @@ def template(
         raise InputError(contour, "--contour", "is of one clip", "give clips one at a time")
     targets: dict[Path, Path] = {}
     for path in found:
-        stem = f"{path.parent.name}-{path.stem}" if path.suffix.lower() == ".cfg" else path.stem
-        other = targets.setdefault(out / f"{stem}.nc", path)
+        other = targets.setdefault(out / f"{stem_of(path)}.nc", path)
         if other != path:
             remedy = "write them to different folders"
             raise InputError(path, "file", f"is named as {other}", remedy)
     make_folder(out)
     made, failed = 0, {}
     for target, path in tqdm(targets.items(), "template", unit="clip", disable=quiet):
-        if target.exists():
-            continue
         try:
+            of = {"clip": digest(path), "contour": contour and digest(contour), "patient": patient}
+            made_of = json.dumps(of | {"spacing_mm": spacing_mm, "frame_rate": frame_rate})
+            if target.exists():
+                if recording.open(target).attrs.get("made_of") != made_of:
+                    problem = f"is another clip than {target} was made of, or with other options"
+                    remedy = "name another folder, or remove that file"
+                    raise InputError(path, "file", problem, remedy)
+                continue
             ds = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
             if "patient" not in ds.attrs:
                 if patient is None:
                     raise InputError(path, "patient", "is not stated", "state it: --patient NAME")
                 ds = ds.assign_attrs(patient=patient)
-            recording.save(ds, target)
+            recording.save(ds.assign_attrs(made_of=made_of), target)
             made += 1
         except InputError as error:
             failed[path] = error
     if not quiet:
         kept = len(targets) - made - len(failed)
         typer.echo(f"wrote {made} recordings to {out}; {kept} were there")
-    for problem in failed.values():
-        typer.echo(f"left out: {problem}", err=True)
+    for reason in failed.values():
+        typer.echo(f"left out: {reason}", err=True)
     if failed:
         raise typer.Exit(LEFT_OUT)

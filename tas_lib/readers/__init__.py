@@ -47,10 +47,10 @@ def read(
         raise InputError(path, "file", problem, remedy)
     own = {
         "spacing_mm": 1e3 * float(np.diff(ds.x).mean()),
-        "frame_rate": ds.attrs.get("frame_rate"),
+        "frame_rate": ds.attrs.get("frame_rate", 1 / float(np.median(np.diff(ds.time)))),
     }
     for name, given in (("spacing_mm", spacing_mm), ("frame_rate", frame_rate)):
-        if given is not None and not np.isclose(given, own[name] or np.nan, rtol=0.01):
-            problem = f"{given} contradicts the file's own {own[name] or np.nan:.4g}"
+        if given is not None and not np.isclose(given, own[name], rtol=0.01):
+            problem = f"{given} contradicts the file's own {own[name]:.4g}"
             raise InputError(path, name, problem, "leave it out, the file states its own")
     return ds

@@ -48,11 +48,10 @@ def read(path: str | Path, *, frame_rate: float | None = None) -> xr.Dataset:
         path,
         names,
         frame_rate,
-        drawn_everywhere=False,
+        whole_beat=False,
         view=f"A{name[1]}C",
         patient=f"CAMUS {patient_number(folder, path):04d}",
         data_set="CAMUS",
-        cycle="ED to ES",
         citation=CITATION,
     )
 
@@ -95,13 +94,14 @@ def read_view(
     names: tuple[str, ...],
     frame_rate: float | None,
     *,
-    drawn_everywhere: bool,
+    whole_beat: bool,
     **attrs: Any,
 ) -> xr.Dataset:
     """Recording of the first of the images `names` that lies beside a cfg, with masks and mesh.
 
-    Frames are reversed, which plays filling backwards, when the cfg has ED after ES: attribute
-    `reversed` is 1 then. Coordinates: frame, its index in the file, and mask_interpolated, whether
+    whole_beat: from ED to ED, with all masks drawn; else half a beat, whose frames are reversed,
+    which plays filling backwards, when the cfg has ED after ES: attribute `reversed` is 1 then.
+    Coordinates: frame, its index in the file, and mask_interpolated, whether
     nobody drew its mask. Attributes: ed_frame, es_frame; sex, age [years], image_quality,
     ejection_fraction [%] and volumes [ml] as far as stated; mesh_source; mesh_is_truth, 0.
     Raises InputError that names file, field and remedy.
@@ -115,7 +115,7 @@ def read_view(
         problem = f"of {spacing[0]:.4g} x {spacing[1]:.4g} mm a pixel is implausible or not stated"
         remedy = "it may be {} to {} mm and is never guessed: ".format(*PIXEL_MM) + AGAIN
         raise InputError(path, "spacing", problem, remedy)
-    key, rate = _key_frames(info, cfg, pixels.shape), _rate(info, cfg, frame_rate)
+    key, rate = _key_frames(info, cfg, pixels.shape, whole_beat), _rate(info, cfg, frame_rate)
     order = np.arange(len(pixels))
     if key[0] > key[1]:
         log.warning("%s: ED after ES: frames are reversed, so filling plays backwards", cfg)
@@ -128,6 +128,7 @@ def read_view(
         frame_rate=rate,
         licence=LICENCE,
         reversed=int(key[0] > key[1]),
+        cycle="ED to ED" if whole_beat else "ED to ES",
         sex=info.get("sex"),
         age=number(info, "Age"),
         image_quality=info.get("imagequality"),
@@ -156,7 +157,7 @@ def read_view(
         problem = f"{beyond:.0%} of the masks lie outside the picture's sector"
         remedy = "check that they are of this clip, and not turned"
         raise InputError(masks, "labels", problem, remedy)
-    drawn = drawn_everywhere | np.isin(ds.frame, key)
+    drawn = whole_beat | np.isin(ds.frame, key)
     ds = ds.assign_coords(mask_interpolated=("time", ~drawn))
     ds["labels"] = (("time", "z", "x"), labels[np.ix_(ds.frame.values, row, column)])
     ds.attrs |= {
@@ -166,8 +167,13 @@ def read_view(
     return with_mesh(ds, where=masks)
 
 
-def _key_frames(info: dict[str, str], cfg: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """ED and ES, counted from 0, in a file of this shape (time, row, column)."""
+def _key_frames(
+    info: dict[str, str], cfg: Path, shape: tuple[int, ...], whole_beat: bool
+) -> np.ndarray:
+    """ED and ES, counted from 0, in a file of this shape (time, row, column).
+
+    A whole beat ends at ED as it begins there, so that its ED may be stated as its last frame.
+    """
     count = _integer(info, "NbFrame", cfg)
     if shape[0] != count:
         turned = ": the axes are exchanged" if count in shape else ""
@@ -177,6 +183,11 @@ def _key_frames(info: dict[str, str], cfg: Path, shape: tuple[int, ...]) -> np.n
     if not (1 <= ed <= count and 1 <= es <= count and ed != es):
         problem = f"are {ed} and {es} of {count} frames"
         raise InputError(cfg, "ED, ES", problem, f"state two different ones of 1 to {count}")
+    if whole_beat and ed == count:
+        ed = 1
+    if whole_beat and ed > es:
+        problem = f"are {ed} and {es} of {count} frames of a whole beat"
+        raise InputError(cfg, "ED, ES", problem, "state the end-diastole with which it begins")
     return np.array([ed - 1, es - 1])
 
 

@@ -46,11 +46,10 @@ def read(path: str | Path, *, frame_rate: float | None = None) -> xr.Dataset:
         path,
         (f"{stem}_4CH_sequence.mhd",),
         frame_rate,
-        drawn_everywhere=True,
+        whole_beat=True,
         view="A4C",
         patient=patient or f"TED {number:03d}",
         data_set=f"TED {number:03d}",
-        cycle="ED to ED",
         citation=CITATION,
     )
 
