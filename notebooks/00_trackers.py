@@ -149,7 +149,7 @@ glue("bias", ", ".join(f"{label(name)} {signed[name]:+.2f}" for name in READY))
 # The mean of signed errors (positive: too little shortening): {glue:text}`bias:s`. What we set out to reach is on
 # the {ref}`scorecard <sec-scorecard>`.
 #
-# Two things set speckle tracking apart here. It is told that a beat ends as it began, and takes its drift out; and it keeps its mesh smooth, where the networks smooth nothing, and fold.
+# Two things set speckle tracking apart here. It is told that a beat ends as it began, which here holds nearly, and takes its drift out; and it keeps its mesh smooth, where the networks smooth nothing, and fold.
 # {ref}`sec-errors` measures what either would do for the networks. These networks were trained for about an hour ({ref}`sec-learning`), on films whose motion comes
 # from coarse meshes; {ref}`refinement in stages <sec-table1>` has networks of its own.
 

@@ -249,7 +249,7 @@ def told(films, key):
 
 
 first = found[found.chain == found.chain.iloc[0]]
-stages = {"masks (moves D0)": told(first, "masks")}
+stages = {"masks": told(first, "masks")}
 for chain, films in found.groupby("chain", sort=False):
     stages[f"tracked by {chain.upper().replace('-', '>')}"] = told(films, "tracked")
 stages["truth"] = {

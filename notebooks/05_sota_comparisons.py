@@ -101,7 +101,7 @@ def draw():
 themed(draw, "Mean trajectory error of all trackers with intervals, and the lower bound")
 
 # %% [markdown]
-# Speckle tracking, unlike the networks, is told that a beat ends as it began, and takes its drift out; {ref}`sec-errors` has what that, and smooth tracks, would change for them.
+# Speckle tracking, unlike the networks, is told that a beat ends as it began, which here holds nearly, and takes its drift out; {ref}`sec-errors` has what that, and smooth tracks, would change for them.
 #
 # The bound {cite:p}`walker1995` is {glue:text}`bound:s` mm; TAS-Net errs {glue:text}`over:.1f` times as much. It holds for whoever looks at one window of
 # {glue:text}`window:.1f` mm of grey levels, in which the carrier is lost, at the mean correlation of a segment; correlations below {glue:text}`faint` count as {glue:text}`faint`. Neighbours, other frames and knowledge of hearts may go below it, and

@@ -55,21 +55,26 @@ def bench_dataset(
     if found < max(counts):
         remedy = "make more: `tas cohort templates`"
         raise InputError(templates, "templates", f"are {found}; {max(counts)} are wanted", remedy)
-    rows = []
+    rows, cohort = [], made_by(templates)
     for strategy in STRATEGIES:
         for videos in counts:
             progress(f"{strategy}, {videos} videos")
             words = [sys.executable, "-m", __name__, str(templates), strategy, str(videos)]
             done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
             row = json.loads(done.stdout)
+            if "refused" in row:
+                raise InputError(*row["refused"])
             row["paper_minutes"] = PAPER * row["seconds"] / row["frames"] / 60
             rows.append({"strategy": strategy, **row})
     numbers = " ".join(f"--n {n}" for n in counts)
     command = f"tas bench dataset --templates DIR {numbers} --json"
-    made = {"command": command, **made_by(templates), "seed": 0, **facts()}
+    made = {"command": command, **cohort, "seed": 0, **facts()}
     return {**made, "cores": cores(), "paper_frames": PAPER, "rows": rows}
 
 
 if __name__ == "__main__":
     where, how, many = sys.argv[1:]
-    print(json.dumps(bench_one(Path(where), how, int(many))))
+    try:
+        print(json.dumps(bench_one(Path(where), how, int(many))))
+    except InputError as error:
+        print(json.dumps({"refused": [error.where, error.field, error.problem, error.remedy]}))

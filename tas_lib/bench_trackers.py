@@ -27,14 +27,14 @@ SIDE, MESH = 256, (36, 5)  # pixels of a frame, points of the mesh
 MATRIX = 1024  # side of the matrices whose product gives the machine's rate
 
 
-def film(frames: int) -> tuple[Canvas, np.ndarray]:
-    """Noise, and a mesh in its middle frame [px]."""
+def film(frames: int, pixel: float) -> tuple[Canvas, np.ndarray]:
+    """Noise on pixels [m] that a tracker works on, and a mesh in its middle frame [px]."""
     rng = np.random.default_rng(0)
     video = torch.as_tensor(rng.random((frames, SIDE, SIDE), np.float32))
     angle = np.linspace(-1.2, 1.2, MESH[0])[:, None]
     radius = SIDE * np.linspace(0.3, 0.38, MESH[1])
     mesh = SIDE / 2 + np.stack([radius * np.sin(angle), -radius * np.cos(angle)], -1)
-    return Canvas(video, np.zeros(2), registry.PIXEL, True), mesh
+    return Canvas(video, np.zeros(2), pixel, True), mesh
 
 
 def fresh(name: str, preset: str, device: str = "cpu") -> Tracker:
@@ -51,7 +51,8 @@ def bench_one(
     """Milliseconds a frame (the least of some runs), peak memory of the process [MB], operations a
     frame [1e9].
     """
-    tracker, (canvas, mesh) = fresh(name, preset, device), film(frames)
+    tracker = fresh(name, preset, device)
+    canvas, mesh = film(frames, tracker.pixel)
     first, times = frames // 2 if tracker.start == "es" else 0, []
     for _ in range(repeats):
         start = perf_counter()

@@ -164,7 +164,7 @@ def trainings(made: dict, called: Callable[[str], str]) -> dict[str, dict[str, s
             "seeds": f"{len(some)}",
             "sequences": f"{some.sequences.iloc[0]} by {some.strategy.iloc[0].upper()}",
             "validation MTE (mm)": f"{some.validation_mte_mm.mean():.2f}",
-            "minutes": f"{some.minutes.mean():.0f}",
+            "minutes to these weights": f"{some.minutes.mean():.0f}",
             "commit, device, date": ", ".join(
                 value for column in ("commit", "device", "date") for value in some[column].unique()
             ),

@@ -1,7 +1,8 @@
 """What a training leaves in its folder so that it can go on: a checkpoint, and the log until then.
 
 `last.safetensors` holds weights, the optimisers' moments and a state: step, least error, seconds,
-and what makes the run, by which another one is told from it.
+the commits of the code that has made them, and what makes the run, by which another one is told
+from it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"  # of log.csv
 def save(
     folder: Path, network: Network, optimisers: list[Optimizer], state: dict[str, Any]
 ) -> None:
-    """Keep weights, moments and `state`: step, best, seconds and what makes the run."""
+    """Keep weights, moments and `state`: step, best, seconds, commits, what makes the run."""
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
     for name, moments in _moments(network, optimisers).items():
         tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in moments.items()}
@@ -44,13 +45,13 @@ def _moments(network: Network, optimisers: list[Optimizer]) -> dict[str, dict[st
 
 def resume(
     folder: Path, network: Network, optimisers: list[Optimizer], run: dict[str, Any]
-) -> tuple[int, float, float]:
-    """Step, least error and seconds so far; weights and moments are put back."""
+) -> tuple[int, float, float, list[str]]:
+    """Step, least error, seconds and commits so far; weights and moments are put back."""
     path = folder / "last.safetensors"
     if not path.exists():
         if not ranks.rank():
             (folder / "log.csv").unlink(missing_ok=True)
-        return 0, float("inf"), 0.0
+        return 0, float("inf"), 0.0, []
     state, tensors = read(path, run)
     named, moments = dict(network.named_parameters()), _moments(network, optimisers)
     try:
@@ -64,11 +65,11 @@ def resume(
         problem = f"does not fit the network ({error})"
         raise InputError(path, "file", problem, "delete it to start anew") from error
     if ranks.rank():
-        return state["step"], float("inf"), state["seconds"]
+        return state["step"], float("inf"), state["seconds"], state["commits"]
     kept = _rows(folder / "log.csv", state["step"])
     with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *kept])
-    return state["step"], state["best"], state["seconds"]
+    return state["step"], state["best"], state["seconds"], state["commits"]
 
 
 def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -78,7 +79,7 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
             state = json.loads(file.metadata()["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         before, step = state["run"], state["step"]
-        kinds = {"run": dict, "step": int, "best": float, "seconds": float}
+        kinds = {"run": dict, "step": int, "best": float, "seconds": float, "commits": list}
         if not all(isinstance(state[key], kind) for key, kind in kinds.items()):
             raise TypeError("its state has values of other types")
     except BROKEN as error:
@@ -92,6 +93,20 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
         problem = f"is of another run ({', '.join(other)} differ)"
         raise InputError(path, "file", problem, "name another folder")
     return state, tensors
+
+
+def left(folder: Path) -> int:
+    """Steps that the run in a folder has not made yet, by its checkpoint. Raises InputError."""
+    path = folder / "last.safetensors"
+    if not path.exists():
+        return 0
+    try:
+        with safe_open(path, "pt") as file:
+            state = json.loads(file.metadata()["state"])
+        return state["run"]["budget"]["steps"] - state["step"]
+    except BROKEN as error:
+        problem = f"is no checkpoint ({type(error).__name__}: {error})"
+        raise InputError(path, "file", problem, "delete it") from error
 
 
 def add_row(path: Path, row: Sequence[object]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tas_lib import recording
+from tas_lib import checkpoints, recording
 from tas_lib.cohorts import files
 from tas_lib.collection import MANIFEST, digest, whole_manifest_of
 from tas_lib.errors import InputError
@@ -66,13 +66,17 @@ def made_by(folder: str | Path) -> dict[str, Any]:
 def networks(folder: str | Path) -> dict[str, Path]:
     """Weights below a folder of runs (best.safetensors), by the folders they are in, "s1-s2/seed0".
 
-    Raises InputError where there are none.
+    Raises InputError where there are none, or one is of a run that has not come to its end.
     """
     folder = Path(folder)
     found = sorted(folder.rglob("best.safetensors"))
     if not found:
-        remedy = "run `tas train` or `tas refine`, or wait for their first validation"
+        remedy = "run `tas train` or `tas refine`"
         raise InputError(folder, "weights", "are not there", remedy)
+    for path in found:
+        if steps := checkpoints.left(path.parent):
+            remedy = "run the same command again, or name these weights by --tracker"
+            raise InputError(path.parent, "steps", f"of its training are left, {steps}", remedy)
     where = folder.resolve()
     return {
         (path.parent.relative_to(folder).as_posix() if path.parent != folder else where.name): path

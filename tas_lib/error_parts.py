@@ -20,7 +20,8 @@ def parts(found: np.ndarray, truth: np.ndarray, frame: int, es: int, whole: bool
     right angles to it; growth (2 PHASES + 1,): of all points at equal steps of time from the first
     frame to end-systole and from there to the last. smoothed: the error if displacements since
     `frame` were made smooth over the mesh, polynomials of degree DEGREE along and 1 across. closed:
-    if the beat's end were brought back to its start, by a drift even in time; NaN of no whole beat.
+    if the beat's end were brought back to its start, by a drift even in time, as speckle tracking
+    does, which is right as far as the truth ends where it began; NaN of no whole beat.
     """
     error = found - truth
     along = (error * truth).sum(-1) / np.linalg.norm(truth, axis=-1)

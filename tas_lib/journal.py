@@ -72,7 +72,12 @@ def unfinished(out: Path | None, **made: Any) -> Iterator[Journal]:
     if out and out.is_dir():
         raise InputError(out, "file", "is a folder", "name a file in it")
     path = out and out.with_name(f"{out.name}.part")
-    yield Journal(path, **made)
+    try:
+        yield Journal(path, **made)
+    except InputError:
+        if path and path.is_file() and not path.stat().st_size:
+            path.unlink()
+        raise
     if path:
         path.unlink(missing_ok=True)
 

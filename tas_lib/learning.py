@@ -52,6 +52,10 @@ def learn(
     net = network(tracker, preset)
     if init is not None:
         net, budget = begin_from(net, init), replace(budget, matching=0)
+    if budget.steps <= budget.matching:
+        problem = f"are {budget.steps}; in the first {budget.matching} encoders alone learn"
+        remedy = "make more, or begin from weights (--init)"
+        raise InputError("train", "steps", problem, remedy)
     learning, judging = split(data)
     few = np.linspace(0, len(judging) - 1, min(budget.validation, len(judging))).astype(int)
     about: dict[str, Any] = {

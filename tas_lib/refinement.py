@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from tas_lib import recording
-from tas_lib.collection import Collection, digest, manifest_of
+from tas_lib.collection import MANIFEST, Collection, digest, manifest_of
 from tas_lib.comparison import kept
 from tas_lib.dataset import FILMS, check_strategy, make_dataset, open_template
 from tas_lib.errors import InputError
@@ -87,6 +87,7 @@ def refine(
         few, failed = list(templates)[: None if k else first], dict[str, str]()
         if here:
             motion = here / "motion"
+            _check_motion(motion, weights[seeds[0]])
             failed = make_motion(few, motion, weights[seeds[0]], **who)["failed"]
         here = folder / "-".join(stages[: k + 1])
         ready = [path for path in few if path.name not in failed]
@@ -137,6 +138,19 @@ def _check_data(folder: Path, made: dict[str, Any], sources: Sequence[Path]) -> 
     if others := [e["file"] for e in made["recordings"] if e["file"] not in wanted]:
         problem = f"hold {len(others)} that are not wanted now ({others[0]})"
         raise InputError(folder, "sequences", problem, "name another folder, or remove this one")
+
+
+def _check_motion(folder: Path, weights: Path) -> None:
+    """Raises InputError where another seed's network made the motion that is there."""
+    if not (folder / MANIFEST).exists():
+        return
+    seeds = {
+        digest(path): path.parent.name for path in weights.parents[1].glob(f"*/{weights.name}")
+    }
+    found = {e["weights_sha256"] for e in manifest_of(folder, "remove it")["recordings"]}
+    if others := sorted(seeds[sha] for sha in (found & seeds.keys()) - {digest(weights)}):
+        problem = f"was tracked by the network in {others[0]}, not in {weights.parent.name}"
+        raise InputError(folder, "seeds", problem, "name that seed first, or another folder")
 
 
 def _trained(

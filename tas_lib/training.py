@@ -36,7 +36,7 @@ from tqdm import tqdm
 from tas_lib import checkpoints, ranks
 from tas_lib.errors import InputError
 from tas_lib.locks import hold
-from tas_lib.provenance import facts
+from tas_lib.provenance import commit, facts
 from tas_lib.samples import Clip, Sequence, batch, draw
 from tas_lib.trackers import weights
 from tas_lib.trackers.tracker import Network, Sample
@@ -145,7 +145,8 @@ class _Notes:
     ):
         self.folder, self.run = folder, run
         self.network, self.optimisers = network, optimisers
-        self.step, self.best, spent = checkpoints.resume(folder, network, optimisers, run)
+        self.step, self.best, spent, before = checkpoints.resume(folder, network, optimisers, run)
+        self.commits = list(dict.fromkeys([*before, commit()]))
         self.started, self.kept = time.perf_counter() - spent, time.perf_counter()
         self.losses = list[float]()
         self.writes = ranks.rank() == 0
@@ -166,7 +167,7 @@ class _Notes:
             self.best = error
             device = next(self.network.parameters()).device.type
             card = self.run | facts(device) | {"step": step, "validation_mte_mm": error}
-            card["minutes"] = self._seconds() / 60
+            card |= {"commit": ", ".join(self.commits), "minutes": self._seconds() / 60}
             weights.save(self.network, self.folder / "best.safetensors", card)
         if step % LOG_EVERY and error is None:
             return
@@ -177,6 +178,7 @@ class _Notes:
         self.losses.clear()
         if error is not None or time.perf_counter() - self.kept > CHECKPOINT_EVERY:
             state = {"step": step, "best": self.best, "seconds": seconds, "run": self.run}
+            state["commits"] = self.commits
             checkpoints.save(self.folder, self.network, self.optimisers, state)
             self.kept = time.perf_counter()
 

@@ -43,7 +43,10 @@ def placed(heart: Heart, view: str, rng: np.random.Generator) -> tuple[Pose, Sca
         pose = _pose(view, rng)
         scanner = _scanner(pose.apex_depth + heart.anatomy.length, rng)
         try:
-            _truth_alone(heart, pose, scanner)
+            path = true_path(heart, pose, scanner)
+            acq = scanner.acquisition
+            limits = dict(zip(SECTOR, (acq.sector / 2, acq.r_min, scanner.depth), strict=True))
+            check_mesh(xr.Dataset(attrs=limits), path[..., [0, 2]])
         except InputError:
             continue
         return pose, scanner
@@ -84,15 +87,15 @@ def _scanner(base: float, rng: np.random.Generator) -> Scanner:
     )
 
 
-def _truth_alone(heart: Heart, pose: Pose, scanner: Scanner) -> None:
-    """Raise the InputError that `image` of a beat would raise for its mesh, without imaging."""
+def true_path(heart: Heart, pose: Pose, scanner: Scanner) -> np.ndarray:
+    """Where `image` of a beat has the mesh's points (time, l, r, [x, y, z]) [m], without imaging.
+
+    Raises InputError where the plane does not cut the heart as a view does.
+    """
     right, _, down = pose.axes
     walls = heart.anatomy.outline(pose.in_plane([0.0, 0.0]), right, down)
     nodes = mesh_from_walls(*walls, *MESH)
     material = heart.at(pose.in_plane(nodes).reshape(-1, 3))
     time = np.arange(0, heart.cycle.rr[0] + 1e-6, 1 / scanner.frame_rate)
     path = [pose.to_image(heart.move(material, t)) for t in time]
-    acq = scanner.acquisition
-    limits = dict(zip(SECTOR, (acq.sector / 2, acq.r_min, scanner.depth), strict=True))
-    mesh = np.reshape(path, (len(time), *MESH, 3))[..., [0, 2]]
-    check_mesh(xr.Dataset(attrs=limits), mesh)
+    return np.reshape(path, (len(time), *MESH, 3))

@@ -6,6 +6,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from tas_lib import bench_trackers
+from tas_lib.trackers.block_matching import SpeckleTracking
 from tas_lib.trackers.cotracker import Block
 
 
@@ -17,6 +18,21 @@ def test_a_tracker_is_timed_and_its_operations_counted(monkeypatch):
         assert row["ms_per_frame"] > 0 and 50 < row["peak_mb"] < 8000
     assert long["gflop_per_frame"] == pytest.approx(short["gflop_per_frame"], rel=0.1)
     assert 0.01 < short["gflop_per_frame"] < 10
+
+
+def test_speckle_tracking_is_timed_on_its_own_pixels(monkeypatch):
+    """Its windows have a size in metres: on coarser pixels it would have less to do."""
+    monkeypatch.setattr(bench_trackers, "SIDE", 64)
+    monkeypatch.setattr(bench_trackers, "MESH", (4, 2))
+    seen, follow = [], SpeckleTracking.follow
+
+    def watched(self, canvas, *args):
+        seen.append(canvas.pixel)
+        return follow(self, canvas, *args)
+
+    monkeypatch.setattr(SpeckleTracking, "follow", watched)
+    assert bench_trackers.bench_one("speckle", "", 8, repeats=1)["ms_per_frame"] > 0
+    assert set(seen) == {SpeckleTracking.pixel}
 
 
 def test_attention_counts():

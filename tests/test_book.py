@@ -224,7 +224,7 @@ def test_trainings_are_told_by_network_and_seeds_together():
     assert told["TAS-Net"]["seeds"] == "2" and told["b"]["seeds"] == "1"
     assert told["TAS-Net"]["validation MTE (mm)"] == "1.25"
     assert told["TAS-Net"]["commit, device, date"] == "abc1234, def5678, CPU, 2026-01-01"
-    assert told["b"]["minutes"] == "5"
+    assert told["b"]["minutes to these weights"] == "5"
     assert told["b"]["sequences"] == "58 by S3"
     assert "<span>--seed</span> <span>N</span> <span>--quiet</span>" in told["b"]["command"]
 

@@ -211,6 +211,11 @@ def test_networks_are_named_by_their_folders(tmp_path):
     assert found == {name: tmp_path / name / "best.safetensors" for name in found}
     assert found.keys() == {"s1/seed0", "s1-s2/seed1"}
     assert networks(tmp_path / "s1" / "seed0").keys() == {"seed0"}
+    state = json.dumps({"step": 5, "run": {"budget": {"steps": 20}}})
+    last = tmp_path / "s1" / "seed0" / "last.safetensors"
+    weights.write({"a": torch.zeros(1)}, last, {"state": state})
+    with pytest.raises(InputError, match="s1/seed0: steps: .* left, 15; run the same command"):
+        networks(tmp_path)
 
 
 def test_the_command_goes_on_where_it_was_cut_short(folder, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,14 @@ def test_films_that_fail_are_not_timed(templates, monkeypatch):
     monkeypatch.setattr(bench_dataset, "make_dataset", lambda *args, **options: failed)
     with pytest.raises(InputError, match="0.nc: mesh: folds; mend it; leave it out"):
         bench_dataset.bench_one(templates, "s1", 1)
+
+
+@pytest.mark.slow
+def test_a_template_that_fails_is_named_by_the_command_too(templates, tmp_path):
+    path = shutil.copy(next(templates.glob("*.nc")), tmp_path / "a.nc")
+    xr.load_dataset(path).drop_vars("mesh").to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(InputError, match="a.nc.*mesh.*; leave it out"):
+        bench_dataset.bench_dataset(tmp_path, (1,))
 
 
 def test_too_few_templates_are_not_timed(templates):

@@ -50,6 +50,8 @@ def test_an_even_drift_is_taken_out_of_a_whole_beat_alone(truth):
     drift = np.multiply.outer(np.arange(FRAMES) - ES, np.full(truth.shape[1:], 0.1e-3))
     beat, part = (parts(truth + drift, truth, ES, ES, whole) for whole in (True, False))
     assert beat["closed"] < 1e-12 and np.isnan(part["closed"])
+    open_truth = parts(truth + drift, truth + drift, ES, ES, True)
+    assert open_truth["closed"] > 0.5e-3  # which closing takes for drift
     distance = 0.1e-3 * np.sqrt(2) * np.abs(np.arange(FRAMES) - ES)
     frames = [0, 2, 4, 6, 8, 11, 14, 17, 20]
     assert len(frames) == 2 * PHASES + 1

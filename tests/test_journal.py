@@ -49,6 +49,12 @@ def run(out, made, **made_of):
         )
 
 
+def test_what_is_refused_at_once_leaves_nothing(tmp_path):
+    with pytest.raises(InputError), unfinished(tmp_path / "out.json"):
+        raise InputError("cohort", "DIR", "is empty", "make one")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_that_ended_goes_on(tmp_path):
     out, made = tmp_path / "out.json", []
     with pytest.raises(InputError, match="is not there yet"):

@@ -70,6 +70,14 @@ def test_what_is_there_is_kept_and_shared(templates, tmp_path):
     assert (out / "s1" / "seed1" / "best.safetensors").is_file()
 
 
+def test_another_seed_does_not_replace_the_motion_that_data_are_made_of(templates, tmp_path):
+    refine(templates, tmp_path, ("s1", "s1"), BUDGET, progress=False)
+    there = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nc")}
+    with pytest.raises(InputError, match="motion: seeds: .* in seed0, not in seed1; name that"):
+        refine(templates, tmp_path, ("s1", "s1"), BUDGET, seeds=(1, 0), progress=False)
+    assert there == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nc")}
+
+
 def test_one_network_learns_on_as_many_threads_as_several(templates, tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(2)

@@ -51,6 +51,13 @@ def test_the_same_film_has_the_same_tracks_to_the_bit(clip, name):
     np.testing.assert_array_equal(follow(clip, name).tracks, follow(clip, name).tracks)
 
 
+@pytest.mark.parametrize("name", ["speckle", "tasnet"])
+def test_grey_levels_of_double_precision_are_followed(clip, name):
+    """As interpolation leaves them."""
+    double = clip.assign(bmode=clip.bmode.astype(float))
+    np.testing.assert_array_equal(follow(double, name).tracks, follow(clip, name).tracks)
+
+
 @every
 def test_any_mesh_is_followed(clip, name):
     """Fewer points along and across, whatever the training had."""

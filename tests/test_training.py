@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from refusals import refuses
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 from typer.testing import CliRunner
 
-from tas_lib import cli, learning, recording, samples, training
+from tas_lib import checkpoints, cli, learning, recording, samples, training
 from tas_lib.collection import MANIFEST, digest
 from tas_lib.errors import InputError
 from tas_lib.learning import learn, split
@@ -81,7 +83,16 @@ def test_a_killed_run_goes_on_to_the_same_bits(data, tmp_path, monkeypatch, vali
         with pytest.raises(KeyboardInterrupt):
             run(cut, data, budget)
     assert [int(row["step"]) for row in rows(cut)] == [2, 4]
-    assert run(cut, data, budget, network=net(9)) == best  # its own start does not matter any more
+    assert checkpoints.left(cut) == budget.steps - 4
+    first = training.commit()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "commit", lambda: "abc1234")
+        assert run(cut, data, budget, network=net(9)) == best  # its own start matters no more
+    assert checkpoints.left(cut) == 0 == checkpoints.left(tmp_path)
+    card = weights.card(cut / "best.safetensors")
+    assert card["commit"] in (first, f"{first}, abc1234")  # by when the best was found
+    with safe_open(cut / "last.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["state"])["commits"] == [first, "abc1234"]
     for name in ("last", "best"):
         a, b = (load_file(folder / f"{name}.safetensors") for folder in (whole, cut))
         assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
@@ -284,9 +295,11 @@ def test_training_goes_on_from_other_weights(folder, tmp_path):
 
 
 @pytest.mark.parametrize("name", registry.NETWORKS)
-def test_at_first_encoders_alone_learn(folder, tmp_path, name):
+def test_at_first_encoders_alone_learn(data, folder, tmp_path, name):
     budget = Budget(2, Clip(3, 6), 1e-3, matching=2, validate_every=2, validation=1)
-    learn(name, folder, tmp_path / "run", budget, progress=False)
+    torch.manual_seed(0)
+    train(registry.network(name), data[:1], data[1:], tmp_path / "run", budget, progress=False)
+    refuses(lambda: learn(name, folder, tmp_path / "run", budget), "train", "steps", "--init")
     learnt = weights.load(tmp_path / "run" / "best.safetensors").state_dict()
     torch.manual_seed(0)
     drawn = registry.network(name).state_dict()

@@ -209,6 +209,7 @@ def test_the_command_writes_weights_and_names_their_licence(tmp_path, published)
     assert card["source"] == path.name and "not for commercial use" in card["licence"]
     assert card["network"]["switches"]["official"] is True
     assert weights.load(out).cotracker.official
+    assert registry.get(out).pixel == registry.PIXEL
     path.write_text("no checkpoint")
     result = tas("weights", "import", path, "--out", tmp_path / "other.safetensors")
     assert result.exit_code == 2 and "is no checkpoint" in result.output
@@ -223,7 +224,7 @@ def test_a_card_is_shown(saved):
 
 
 def test_a_card_tells_of_the_last_training(saved):
-    assert weights.training(saved[0]) == {}
+    assert weights.training(saved[0]) == {"step": 3}
     shipped = registry.weights_of("tasnet")
     told, card = weights.training(shipped), weights.card(shipped)
     assert told["command"].startswith("tas train tasnet ") and told["strategy"] == "s3"

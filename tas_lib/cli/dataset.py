@@ -106,12 +106,12 @@ def describe(
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
 
+    data = named(folder)
     table = measured(folder, workers, progress=not quiet)
     manifest = manifest_of(folder, MAKE)
     known: dict[str, Any] = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
     with replacing(folder / "card.json") as path:
         made = {"command": "tas dataset describe DIR", **known, **facts()}
-        data = named(folder)
         made |= {key: data[key] for key in ("made_with", "sha256")}
         made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
         path.write_text(json.dumps(made, indent=1))

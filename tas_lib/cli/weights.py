@@ -25,11 +25,16 @@ def import_(
         Path, typer.Option("--out", metavar="FILE.safetensors", help="Where the weights go.")
     ],
 ) -> None:
-    """Turn a published checkpoint of CoTracker 1 into a file of weights for this program."""
+    """Turn a published checkpoint of CoTracker 1 into a file of weights for this program.
+
+    For --init of `tas train`, or as it is for `tas track` and `tas evaluate`; pixels have the size
+    then on which our own networks are trained: our choice.
+    """
+    from tas_lib.trackers.registry import PIXEL
     from tas_lib.trackers.weights import COTRACKER_LICENCE, import_official, save
 
     network = import_official(file)
-    save(network, out, {"source": file.name, "licence": COTRACKER_LICENCE})
+    save(network, out, {"source": file.name, "licence": COTRACKER_LICENCE, "pixel": PIXEL})
     count = sum(parameter.numel() for parameter in network.cotracker.parameters())
     typer.echo(f"wrote {out}: CoTracker, {count:,} parameters\nlicence: {COTRACKER_LICENCE}")
 

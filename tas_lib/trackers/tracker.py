@@ -145,7 +145,7 @@ def canvas(recording: xr.Dataset, mesh: np.ndarray, pixel: float, margin: float 
     corner = low - margin
     size = STRIDE * np.ceil((high + margin - corner) / (STRIDE * pixel)).astype(int)  # W, H
     blur = 0.5 * np.sqrt(np.maximum((pixel / step) ** 2 - 1, 0))
-    frames = np.ascontiguousarray(recording.bmode.values)
+    frames = np.ascontiguousarray(recording.bmode.values, np.float32)
     if blur.any():
         frames = gaussian_filter(frames, (0, *blur[::-1]))
     old = np.array([recording.sizes["x"], recording.sizes["z"]])

@@ -36,7 +36,10 @@ COTRACKER_LICENCE = (
     "CC BY-NC 4.0: not for commercial use (CoTracker's weights, and what is trained from them)"
 )
 REMEDY = "give a file that this program wrote"
-TRAINING = "command", "sequences", "device", "minutes", "commit", "date", "validation_mte_mm"
+TRAINING = (
+    *("command", "sequences", "device", "minutes", "commit", "date", "step"),
+    "validation_mte_mm",
+)
 BROKEN = (  # what a file of any content may raise when it is read
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, AssertionError, SafetensorError, pickle.UnpicklingError),
