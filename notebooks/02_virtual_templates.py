@@ -82,7 +82,7 @@ for name, of in (("S1", best), ("S2", "S2"), ("S3", "S3")):
 table(rows_shown)
 
 # %% [markdown]
-# The paper doesn't say which share $p$ its S1 has; its value stands beside the $p$ that suits these templates best, {glue:text}`best:s`. At p = 0 nothing in the film
+# The paper doesn't say which share $p$ its S1 has; its value stands beside the $p$ above 0 that suits these templates best, {glue:text}`best:s`. At p = 0 nothing in the film
 # moves with the mesh: it copies the template's brightness, and could teach no motion. S3 errs less than S1 at {glue:text}`S3_wins` of {glue:text}`shares` values of p, S2 at {glue:text}`S2_wins`; the verdicts
 # below are against the best p, which is strict for S2 and S3; claim C24, that one share makes speckle too coherent, is judged at the same p.
 #

@@ -8,6 +8,7 @@ independent pairs; where a patient gives several, `of_patients` draws whole pati
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -56,12 +57,13 @@ def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
 
 
 def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> dict[str, Estimate]:
-    """Bias, SD, mean absolute difference and slope of pairs (n,), with intervals by bootstrap of
-    patients.
+    """Bias, SD, limits of agreement (lower, upper), mean absolute difference and slope of pairs
+    (n,), with intervals by bootstrap of patients.
 
-    The slope is that of the difference over the mean of both: a bias that grows with what is
-    measured. patient (n,): whose each pair is. A draw of one pair alone has no slope: 0. Raises
-    InputError.
+    The SD of few patients who are drawn again is too small, by sqrt((P - 1) / P) where pairs of a
+    patient are alike; that is made good. The slope is that of the difference over the mean of
+    both: a bias that grows with what is measured. patient (n,): whose each pair is. A draw of one
+    pair alone has no slope: 0. Raises InputError.
     """
     first, second = _pairs(first, second)
     d, m = first - second, (first + second) / 2
@@ -69,15 +71,16 @@ def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> d
     powers = np.stack([np.ones_like(d), d, d**2, abs(d), m, m**2, d * m], -1)
     sums = pd.DataFrame(powers).groupby(np.asarray(patient)).sum().to_numpy()
 
-    def numbers(draws: np.ndarray) -> np.ndarray:
+    def numbers(draws: np.ndarray, grow: float = 1.0) -> np.ndarray:
         n, total, squares, absolute, middle, middles, products = draws.sum(1).T
-        spread = np.maximum(squares - total**2 / n, 0) / (n - 1)
+        bias, sd = total / n, grow * np.sqrt(np.maximum(squares - total**2 / n, 0) / (n - 1))
         rise, run = products - total * middle / n, middles - middle**2 / n
         slope = np.divide(rise, run, out=np.zeros_like(run), where=run > 1e-9 * sums[:, 5].sum())
-        return np.stack([total / n, spread**0.5, absolute / n, slope], axis=1)
+        limits = bias - LIMIT * sd, bias + LIMIT * sd
+        return np.stack([bias, sd, *limits, absolute / n, slope], axis=1)
 
-    names = "bias", "sd", "absolute", "slope"
-    found = interval(sums, numbers)
+    names, people = ("bias", "sd", "lower", "upper", "absolute", "slope"), len(sums)
+    found = interval(sums, partial(numbers, grow=np.sqrt(people / max(people - 1, 1))))
     ends = np.broadcast_to(np.reshape(found, (2, -1)), (2, len(names)))  # few have no interval
     return {
         name: Estimate(*map(float, three))

@@ -152,13 +152,17 @@ def absolute(paired: pd.DataFrame) -> pd.Series:
 def estimate(values: np.ndarray, statistic: Statistic = means) -> Estimate:
     """A statistic of patients' values (P, ...) with its 95 % interval: see `interval`.
 
-    Raises InputError where there is none, or one is not known.
+    There is none where all patients are alike: that those drawn again are, too, tells nothing of
+    others. Raises InputError where there is none, or one is not known.
     """
     values = np.asarray(values, float)
     if not (len(values) and np.isfinite(values).all()):
         problem = "is not known of all patients" if len(values) else "is of no patient"
         raise InputError("evidence", "a value", problem, "judge all trackers on all of them")
-    return Estimate(*map(float, (*statistic(values[None]), *interval(values, statistic))))
+    low, high = interval(values, statistic)
+    if low == high:
+        low = high = np.nan
+    return Estimate(*map(float, (*statistic(values[None]), low, high)))
 
 
 def exact(value: float) -> Estimate:

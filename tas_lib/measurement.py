@@ -205,7 +205,7 @@ def _quality(film: xr.Dataset, known: xr.Dataset, frame: int, tracker: Tracker) 
         mean = values.mean(axis=0)
         table[name] = [mean[nodes].mean() for nodes in segment_nodes(len(mean))]
     table["lost"] = np.max([lost(values) for values in curves.values()], axis=0)
-    table["doubtful"] = table["lost"] > SHARE
+    table["doubtful"] = ~(table["lost"] <= SHARE)
     return table
 
 

@@ -37,9 +37,9 @@ def template_mesh(
     walls that give folds, mesh outside the sector.
     """
     for_clip(contours, recording)
-    if n_longitudinal < 4 or n_radial < 2:
+    if n_longitudinal < 6 or n_radial < 2:
         problem = f"are {n_longitudinal}, {n_radial}"
-        raise InputError("mesh", "n_longitudinal, n_radial", problem, "choose 4, 2 or more")
+        raise InputError("mesh", "n_longitudinal, n_radial", problem, "choose 6, 2 or more")
     kept = recording["frame"].values
     keys: dict[int, list[np.ndarray]] = {}
     for k, contour in enumerate(contours.contours):

@@ -119,10 +119,10 @@ def accepted(recording: xr.Dataset) -> np.ndarray:
 
 
 def near(recording: xr.Dataset, frame: int) -> np.ndarray:
-    """The other frames within NEAR of `frame`, or beside it in a slow clip."""
+    """The other frames within NEAR of `frame`; at least the nearest, in a slow or gappy clip."""
     time = recording.time.values
     apart = np.abs(time - time[frame])
-    close = max(NEAR, 1.5 * np.median(np.diff(time)))
+    close = max(NEAR, 1.5 * np.sort(apart)[1])
     return np.flatnonzero((apart > 0) & (apart < close))
 
 
@@ -137,5 +137,5 @@ def lost(curves: np.ndarray) -> np.ndarray:
 
     A point is lost whose speckle correlates by less than LOST on average.
     """
-    gone = curves.mean(axis=0) < LOST
+    gone = ~(curves.mean(axis=0) >= LOST)
     return np.array([gone[nodes].mean() for nodes in segment_nodes(len(gone))])

@@ -33,7 +33,7 @@ PERCENT = (*QUANTITIES, "strain")  # how the names of such columns begin
 UNITS = {
     "end_systolic, peak_systolic, peak": "% of the length at end-diastole, shortening negative",
     "post_systolic_index": "% of the peak that is reached after end-systole",
-    "_sd, _low, _high": "% as the quantity: SD over all runs, ends of the 95 % interval",
+    "_sd, _low, _high": "% as the quantity: SD over other drawings, ends of the 95 % interval",
     "measured": "mean correlation of the speckle near the start frame with it, -1 to 1",
     "expected": "the same as the tracker expects it, where walls are given at end-systole",
     "lost": "share of the segment's points, 0 to 1",

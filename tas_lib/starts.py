@@ -78,7 +78,11 @@ def _of_mesh(recording: xr.Dataset, at: str, where: str | Path) -> Start:
     for name in ("ed_frame", "es_frame"):
         if name not in recording.attrs:
             raise InputError(where, name, "is not stated", "give a contour file, which states it")
-    frame = int(recording.attrs["es_frame"]) if at == "es" else 0
+    ed, es = (int(recording.attrs[f"{name}_frame"]) for name in ("ed", "es"))
+    if ed >= es:
+        problem = f"are {ed} and {es}"
+        raise InputError(where, "ed_frame, es_frame", problem, "begin the clip at end-diastole")
+    frame = es if at == "es" else 0
     how = recording.attrs.get("mesh_source", "in the recording")
     return Start(_bare(recording), recording.mesh.values[frame], frame, how)
 

@@ -77,6 +77,18 @@ def test_views_of_one_patient_are_not_independent(rng):
     assert of_patients(*pairs, patient) == of_patients(*pairs, patient)
 
 
+def test_intervals_of_few_patients_hold_the_truth_about_as_often(rng):
+    """Twelve, six pairs each, who differ by themselves: SDs were too small without a correction."""
+    inside, patient = np.zeros(3), np.repeat(np.arange(12), 6)
+    sd = np.hypot(1, 1.5)
+    truths = {"sd": sd, "lower": 1 - LIMIT * sd, "upper": 1 + LIMIT * sd}
+    for _ in range(300):
+        pairs = 1 + np.repeat(rng.normal(0, 1, 12), 6) + rng.normal(0, 1.5, 72)
+        found = of_patients(pairs, np.zeros(72), patient)
+        inside += [found[name].low < truth < found[name].high for name, truth in truths.items()]
+    assert (inside / 300 > 0.9).all(), inside / 300
+
+
 def test_a_slope_by_patient_is_that_of_all_pairs_and_less_sure(rng):
     """Patients with biases of their own in any order of strain: chance makes slopes, too."""
     strain, own = (np.repeat(rng.normal(-18, 4, 200), 3), np.repeat(rng.normal(0, 2, 200), 3))

@@ -10,7 +10,7 @@ from tas_lib.clinic import Pose, with_truth
 from tas_lib.errors import InputError
 from tas_lib.heart import Heart, Motion
 from tas_lib.mesh import centreline, mesh_from_walls
-from tas_lib.observers import Reading, accepted, carried, observer
+from tas_lib.observers import Reading, accepted, carried, lost, near, observer
 from tas_lib.strain import longitudinal_strain
 
 RATE = 50.0
@@ -174,12 +174,23 @@ def test_segments_in_noise_or_black_are_dropped(still):
     assert accepted(still((xx < 0) & (zz > 80e-3))).tolist() == [False] + [True] * 5
 
 
+def test_frames_that_lie_unevenly_are_compared_with_the_nearest(still):
+    """Where a clip has gaps at both sides of end-systole, noise stays noise."""
+    noise = still(True)
+    es, time = int(noise.attrs["es_frame"]), noise.time.values.copy()
+    time[es:] += 0.09 - (time[es] - time[es - 1])
+    time[es + 1 :] += 0.1 - (time[es + 1] - time[es])
+    gappy = noise.assign_coords(time=time)
+    assert es - 1 in near(gappy, es) and not accepted(gappy).any()
+    assert (lost(np.full((1, 36, 5), np.nan)) == 1).all()  # of what nothing is known
+
+
 def test_a_segment_may_lose_a_few_of_its_points(still):
     """A patch of noise as large as the windows around two points of six."""
     beat = still(False)
     x, z = centreline(beat.mesh.values[0])[2]
-    near = np.hypot(X - x, Z[:, None] - z) < 4e-3
-    assert accepted(still(near)).all()
+    patch = np.hypot(X - x, Z[:, None] - z) < 4e-3
+    assert accepted(still(patch)).all()
     assert not accepted(still(np.hypot(X - x, Z[:, None] - z) < 16e-3))[0]
 
 

@@ -72,6 +72,27 @@ def test_a_visibility_that_is_the_correlation_but_for_noise_is_calibrated(rng):
     assert len(found) == BINS and found.share.sum() == pytest.approx(1)
 
 
+def width(found):
+    return np.ravel(np.subtract(found.high, found.low))[-1]  # of risks that of all segments
+
+
+@pytest.mark.parametrize("what", ["area", "risk", "calibration"])
+def test_what_one_patient_shows_many_times_is_not_known_so_often(rng, what):
+    """Thirty patients of whom each is measured twenty times alike, or six hundred of one time."""
+    own = np.repeat(rng.normal(0, 1, 30), 20)
+    ill = np.repeat(np.arange(30) % 2 == 0, 20)
+
+    def found(patient):
+        if what == "area":
+            return area(own + ill, ill, patient)
+        if what == "risk":
+            return risk_coverage(rng.random(600), own**2, patient)
+        tallies = [tally(np.array([0.5]), value[None]).tolist() for value in own]
+        return calibration(pd.Series(tallies), pd.Series(patient))
+
+    assert width(found(np.repeat(np.arange(30), 20))) > 2.5 * width(found(np.arange(600)))
+
+
 def test_a_tracker_that_says_nothing_is_not_calibrated():
     with pytest.raises(InputError, match="calibration: tallies: "):
         calibration(pd.Series([np.zeros((2, BINS)).tolist()] * 3), pd.Series([1, 2, 3]))

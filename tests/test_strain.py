@@ -34,6 +34,8 @@ def test_segments_are_made_of_tissue(wall):
     assert segments[1, 0] == pytest.approx(-0.25, abs=0.03)  # nodes lie some way off its end
     np.testing.assert_allclose(segments[1, 2:], 0, atol=1e-9)
     assert gls[1] == pytest.approx(-0.25 * third / 0.1)
+    _, back = longitudinal_strain(np.stack([moved, mesh]), 1)  # thirds are those at end-diastole
+    np.testing.assert_allclose(back, segments[::-1], atol=1e-9)
     assert segment_names("A4C")[0] == "basal inferoseptal" and len(segment_names(None)) == 6
 
 
@@ -46,6 +48,12 @@ def test_nodes_lie_in_the_segments_whose_lengths_are_measured(wall):
     found = segment_lengths(centreline(wall)[None])[0]
     summed = np.bincount((of[:-1] + of[1:]) // 2, steps)
     np.testing.assert_allclose(summed, found, atol=steps.max())
+
+
+def test_what_comes_before_end_diastole_is_no_systole():
+    curves = np.array([-0.3, 0, -0.1, -0.2, -0.1])
+    found = peaks(curves[:, None], 3, 1)
+    assert (found.end_systolic, found.peak_systolic, found.peak) == (-0.2, -0.2, -0.2)
 
 
 def test_peaks_are_told_with_their_timing():

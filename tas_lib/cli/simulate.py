@@ -42,7 +42,7 @@ def simulate(
     spacing_mm: Spacing = None,
     frame_rate: Rate = None,
     longitudinal: Annotated[
-        int, typer.Option(min=4, metavar="N", help="Points along the wall, where it is drawn.")
+        int, typer.Option(min=6, metavar="N", help="Points along the wall, where it is drawn.")
     ] = 36,
     radial: Annotated[
         int, typer.Option(min=2, metavar="N", help="Points across the wall, where it is drawn.")
