@@ -2,9 +2,10 @@
 
 A point is named by where it lies along the middle of the wall: 0 at the image-left base, 0.5 at the
 apex, 1 at the image-right base (see `drawings` for the file). In a corrected frame the tracked mesh
-is moved so that its points lie where they are said to; what lies between follows, the less the
-farther away. Tracking then starts anew from there, both ways, and between two frames whose mesh is
-known the two runs are blended, each with a weight that falls to 0 where the other starts.
+is moved so that its points lie where they are said to; what lies around follows, the less the
+farther away, and nothing farther than they. Tracking then starts anew from there, both ways, and
+between two frames whose mesh is known the two runs are blended, each with a weight that falls to 0
+where the other starts.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from scipy.interpolate import RBFInterpolator
 
 from tas_lib import drawings
 from tas_lib.drawings import Drawing, frame_index, to_metres
@@ -105,10 +105,14 @@ def keyframes(
         true = to_metres(np.array([[c.column, c.row] for c in points]), beat)
         node = np.linspace(0, 1, tracks.shape[1])
         shown = np.stack([np.interp(along, node, x) for x in centreline(tracks[t]).T], axis=-1)
-        gaussian = {"kernel": "gaussian", "epsilon": 1 / REACH, "degree": -1}
-        shift = RBFInterpolator(along[:, None], true - shown, **gaussian)
-        meshes[t] = tracks[t] + shift(node[:, None])[:, None]
+        shift = _near(node, along) @ np.linalg.solve(_near(along, along), true - shown)
+        meshes[t] = tracks[t] + shift[:, None]
     return meshes
+
+
+def _near(places: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How much of a point's shift places (n,) take part in, (n, points)."""
+    return np.exp(-np.abs(places[:, None] - points) / REACH)
 
 
 def follow(

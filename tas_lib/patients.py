@@ -13,8 +13,7 @@ from tas_lib.tables import ANGLES
 
 # What `random_heart` draws: mean, SD, least, greatest. Of the healthy, means and SDs are published
 # [A] (sizes, GLS, EF: GE; phases: Copenhagen; twist: one block-matching study) but for the lines
-# marked [C]; limits, correlations and all pathologies are our choice, to span GLS -5 to -24 %,
-# walls of 6 to 16 mm, diameters of 38 to 70 mm and 45 to 110 beats a minute.
+# marked [C]; limits, correlations and all pathologies are our choice.
 HEALTHY = {
     "diameter": (48.9e-3, 3.6e-3, 38e-3, 60e-3),
     "septum": (7.5e-3, 1.0e-3, 5e-3, 11e-3),
@@ -192,7 +191,7 @@ def _scar(territory: str) -> np.ndarray:
 def _fit(heart: Heart) -> Heart:
     """The heart with amplitudes and `circumferential` that give its drawn segments, GLS and EF.
 
-    To 1e-4; of one heart in some hundreds, which shortens very much, to 1e-3.
+    To 1e-4; of about one heart in a hundred to 1e-3.
     """
     drawn = heart.drawn
     for _ in range(15):

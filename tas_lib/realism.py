@@ -61,9 +61,10 @@ def correlation_curve(recording: xr.Dataset, lags: Sequence[float] | np.ndarray)
     few = recording.isel(longitudinal=slice(None, None, 3), radial=slice(1, None, 2))
     curves = []
     for start in np.linspace(0, 0.9 * (len(time) - 1), STARTS).astype(int):
-        rho = correlation(few.isel(time=slice(start, None)).assign_attrs(es_frame=0))
+        end = np.searchsorted(time, time[start] + np.max(lags)) + 1
+        rho = correlation(few.isel(time=slice(start, end)).assign_attrs(es_frame=0))
         mean = rho.mean(("longitudinal", "radial")).values
-        after = time[start:] - time[start]
+        after = time[start:end] - time[start]
         curves.append(np.interp(lags, after, mean, right=np.nan))
     kept = np.isfinite(curves)
     total = np.where(kept, curves, 0).sum(0)

@@ -34,6 +34,14 @@ OF_THE_CLIP = (  # attributes that are not true of a simulation
     "region_scale",
     "mesh_is_truth",
     "mesh_source",
+    "made_of",
+    "image_quality",
+    "ejection_fraction",
+    "end_diastolic_volume",
+    "end_systolic_volume",
+    "scanner",
+    "echogenicity",
+    "transmit",
 )
 
 
@@ -166,7 +174,8 @@ class Scene:
         ):
             frames[t] = image
         template = self.template
-        out = template[["mesh", "sector"]].assign(bmode=(("time", "z", "x"), frames))
+        out = template[["mesh", "sector"]].drop_vars("mask_interpolated", errors="ignore")
+        out = out.assign(bmode=(("time", "z", "x"), frames))
         out.attrs = {
             **{k: v for k, v in template.attrs.items() if k not in OF_THE_CLIP},
             "template": template.attrs.get("source", ""),

@@ -124,7 +124,7 @@ def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tu
     count = inside.sum((1, 2), keepdim=True).clamp(min=1)
     grey = inside * (grey - (inside * grey).sum((1, 2), keepdim=True) / count)
     energy = (grey**2).sum((1, 2), keepdim=True) / count
-    seen = energy[:, 0, 0] > 0
+    seen = energy[:, 0, 0] > 1e-9  # an SD far below a grey level, but above what rounding leaves
     if not seen.any():
         return np.nan, np.nan
     products = _autocorrelation(grey[seen] / energy[seen].sqrt())

@@ -33,6 +33,7 @@ BLOOD = Tissue.LV_BLOOD, Tissue.LEFT_ATRIUM, Tissue.RIGHT_VENTRICLE, Tissue.RIGH
 LEAST = 30e-3  # out of the plane, up to which the slice's energy is summed [m]
 SEEN = 0.97  # share of the slice's energy; what never comes so near the plane is left out
 BELOW, BESIDE = 12e-3, np.deg2rad(4.0)  # of the picture: what moves into it [m], [rad]
+ABOVE = 4e-3  # and from the probe [m]
 NODE = 8e-3  # of the grid on which the heart's motion across the plane is looked up [m]
 BLOOD_NODE = 2.5e-3  # and that on which it is undone [m]
 
@@ -123,7 +124,7 @@ class Slice:
         low, high = (f(path, axis=0).reshape(shape) for f in (np.min, np.max))
         margin = max(-low.min(), high.max())
 
-        r = np.linspace(acq.r_min, deepest, 200)
+        r = np.linspace(max(acq.r_min - ABOVE, 1e-3), deepest, 200)
         half, thick = (np.interp(r, self.r, a) for a in (self.half, self.thickness))
         weight = r * 2 * (half + margin) / thick
         total = np.append(0, np.cumsum((weight[1:] + weight[:-1]) / 2 * np.diff(r)))

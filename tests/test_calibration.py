@@ -9,7 +9,7 @@ import pytest
 from conftest import field
 
 from tas_lib.accuracy import exact_image, place, relative_error
-from tas_lib.simulator import Acquisition, Diverging, SectorOperator, calibration
+from tas_lib.simulator import Acquisition, Diverging, Probe, SectorOperator, calibration
 from tas_lib.simulator.calibration import COMMON, SHIPPED, Settings, Zone, calibrate, load_bands
 
 
@@ -101,8 +101,20 @@ def test_zones_cover_all_rows_once(acquisition, r_min, r_max):
     assert 1 <= len(bands) <= len(settings.zones)
     for band in bands:  # all is interpolated, little is extrapolated
         rows = acq.depth[band.start : band.stop]
+        assert (band.ranges > 0).all()
         assert (1 / band.ranges[0] - 1 / rows[0]) * (1 / band.ranges[-1] - 1 / rows[-1]) <= 0
         assert band.columns[-1] >= (acq.n_lines - 1) / 2 and (np.diff(band.columns) > 0).all()
+
+
+def test_far_from_a_small_probe_a_point_is_as_it_should_be(cache):
+    """Of 20 elements: half a step of the calibration's grid in 1/r is more than 1/r itself."""
+    probe = Probe(n_elements=20)
+    acq = Acquisition(probe=probe, r_min=22e-3, r_max=0.2, n_lines=11, sector=np.deg2rad(20.0))
+    operator = SectorOperator(acq, progress=False)
+    for z in (0.1, 0.19):
+        point = np.array([0.0]), np.array([z]), np.array([1.0])
+        exact, fast = exact_image(acq, *point), operator(*point)
+        assert np.linalg.norm(fast - exact) < 0.02 * np.linalg.norm(exact)
 
 
 def test_a_zone_of_a_single_row_is_calibrated(acquisition):

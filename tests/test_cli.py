@@ -183,6 +183,14 @@ def test_numbers_out_of_range(tmp_path, template, words):
     assert result.exit_code == 2 and words[0] in result.stderr
 
 
+@pytest.mark.parametrize("words", [("s1", "--alpha", 3), ("s3", "--p", 0.5), ("s2", "--p", 0.5)])
+def test_options_of_another_strategy_are_refused(tmp_path, words):
+    strategy, option, value = words
+    result = tas("simulate", "--strategy", strategy, "--out", tmp_path / "out", option, value)
+    assert result.exit_code == 2 and f"{option}: is of strategy" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_simulate_writes_a_recording_a_movie_and_a_picture(tmp_path, template, quick):
     path, real = template
     out = tmp_path / "new" / "out"

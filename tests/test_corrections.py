@@ -8,7 +8,7 @@ from refusals import refuses
 from scipy.ndimage import gaussian_filter
 
 from tas_lib import corrections
-from tas_lib.corrections import REACH, Correction, Corrections, follow, keyframes
+from tas_lib.corrections import APART, REACH, Correction, Corrections, follow, keyframes
 from tas_lib.drawings import Clip, by_clip, to_file, write
 from tas_lib.mesh import centreline
 from tas_lib.trackers.block_matching import SpeckleTracking
@@ -56,7 +56,7 @@ def test_a_corrected_frame_has_its_points_where_they_are_and_the_rest_nearly_unm
     there = to_file(centreline(mesh), beat)
     np.testing.assert_allclose(there[[0, 1]], [[40, 60], [42, 55]], atol=1e-9)
     shift = np.linalg.norm(mesh - run.tracks.values[9], axis=-1)
-    assert shift[-1].max() < 1e-4 * shift.max()
+    assert shift[-1].max() < 1e-2 * shift.max()
     across = (np.diff(m, axis=1) for m in (mesh, run.tracks.values[9]))
     np.testing.assert_allclose(*across, atol=1e-12)  # the wall is as thick as it was
 
@@ -66,7 +66,21 @@ def test_one_correction_falls_off_as_stated(beat, run):
     shift = keyframes(given, beat, run.tracks.values, 0)[9] - run.tracks.values[9]
     along = np.linspace(-0.5, 0.5, 9) / REACH
     share = np.linalg.norm(shift, axis=-1) / np.linalg.norm(shift[4], axis=-1)
-    np.testing.assert_allclose(share, np.exp(-(along[:, None] ** 2)).repeat(3, 1), atol=1e-9)
+    np.testing.assert_allclose(share, np.exp(-np.abs(along[:, None])).repeat(3, 1), atol=1e-9)
+
+
+@pytest.mark.parametrize("shifts", [(0, 1, 0), (1, 0, 1), (1, -1, 1)])
+@pytest.mark.parametrize("apart", [APART, 1 / 12])
+def test_nothing_moves_farther_than_what_was_corrected(beat, run, shifts, apart):
+    tracks = run.tracks.values
+    line = centreline(tracks[9])
+    points = []
+    for k, shift in enumerate(shifts):
+        along = 0.4 + k * apart
+        at = [np.interp(along, np.linspace(0, 1, len(line)), x) for x in line.T]
+        points.append(Correction(9, along, *to_file(np.array(at) + (1e-3 * shift, 0), beat)))
+    moved = keyframes(said(points), beat, tracks, 0)[9] - tracks[9]
+    assert np.abs(moved).max() <= 1e-3 * (1 + 1e-6)
 
 
 def test_tracks_pass_through_walls_and_corrections_and_come_nearer_to_the_truth(beat, run):

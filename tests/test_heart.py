@@ -114,11 +114,11 @@ def test_beats_repeat_and_atrial_fibrillation_is_irregular_without_a_kick():
     strain = fibrillating.gls("A4C", np.concatenate((beats, beats[:-1] + fibrillating.es)))
     np.testing.assert_allclose(strain[: len(beats)], 0, atol=1e-12)
     np.testing.assert_allclose(strain[len(beats) :], strain[-1], atol=1e-12)
-    last = beats[1] - 1e-3 - np.array([0.06, 0.0])
-    slow = Heart(cycle=Cycle(rr=(1.2,)))
-    assert np.ptp(slow.gls("A4C", 1.2 - 1e-3 - np.array([0.06, 0.0]))) > 0.01
-    if fibrillating.cycle.rr[0] > fibrillating.es + 0.4:
-        assert np.ptp(fibrillating.gls("A4C", last)) < 1e-3
+    assert fibrillating.cycle.kick_share == 0 < random_heart(3, "healthy").cycle.kick_share
+    last = 1.2 - 1e-3 - np.array([0.06, 0.0])
+    for share, moves in ((Cycle().kick_share, True), (0.0, False)):
+        slow = Heart(cycle=Cycle(rr=(1.2,), kick_share=share))
+        assert (np.ptp(slow.gls("A4C", last)) > 0.01) == moves
 
 
 def test_the_phases_of_a_beat():

@@ -19,6 +19,14 @@ def test_realism_measures_what_is_there(film):
     assert 0.3 < found["speckle_axial"] < 4 and 0.5 < found["speckle_lateral"] < 6
 
 
+def test_the_left_wall_is_measured_by_itself(film):
+    still = film(Toy(), Echogenicity(blood=OFF, variation=0), gain=-15)
+    noise = np.random.default_rng(0).random(still.bmode.shape, np.float32)
+    half = still.assign(bmode=still.bmode.where(still.x < 0, noise))
+    found = realism(half)
+    assert found["left_33"] > 0.95 and found["correlation_33"] < 0.85
+
+
 def test_speckle_correlation_falls_with_time_as_the_wall_moves(moving):
     curve = correlation_curve(moving, (0.0, 0.02, 0.04))
     assert curve[0] == pytest.approx(1) and curve[0] > curve[1] > curve[2] > 0.2

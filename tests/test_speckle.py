@@ -161,15 +161,16 @@ def test_speckle_size_is_the_width_of_the_autocorrelation(sd, off):
     np.testing.assert_allclose(np.mean(found, 0), true, rtol=off)
 
 
-def test_windows_of_one_grey_have_no_say_in_the_size_of_speckle():
+@pytest.mark.parametrize("grey", [0.0, 0.1, 0.3])
+def test_windows_of_one_grey_have_no_say_in_the_size_of_speckle(grey):
     frame = smooth_noise(np.random.default_rng(5), (120, 135), np.array([1.2, 2.0]))
     window, whole = Window(size=8e-3), clip(np.stack([frame] * 2))
     alone = speckle_size(whole, 0, window)
     shadowed = whole.copy(deep=True)
     x, z = shadowed.mesh.values[0, 0, 0]
     near = (np.abs(shadowed.x - x) < 5e-3) & (np.abs(shadowed.z - z) < 5e-3)
-    shadowed["bmode"] = shadowed.bmode.where(~near, 0.0)
+    shadowed["bmode"] = shadowed.bmode.where(~near, grey)
     found = speckle_size(shadowed, 0, window)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found, alone, rtol=0.5)
-    assert np.isnan(speckle_size(clip(np.zeros((2, 120, 135))), 0, window)).all()
+    assert np.isnan(speckle_size(clip(np.full((2, 120, 135), grey)), 0, window)).all()

@@ -9,7 +9,7 @@ from tas_lib import recording
 from tas_lib.coherence import WallMap
 from tas_lib.errors import InputError
 from tas_lib.mesh import locate
-from tas_lib.scene import Choices, Scene, acquisition_for
+from tas_lib.scene import OF_THE_CLIP, Choices, Scene, acquisition_for
 from tas_lib.simulator import Acquisition
 from tas_lib.speckle import Window, correlation, mean_absolute_error
 from tas_lib.strategies import coherence_of, s1, s2, s2_inverted, s3
@@ -264,6 +264,17 @@ def test_the_inversion_comes_nearer_than_s2(scene, asked):
     )
     assert inverted < 0.8 * plain
     assert film.attrs["strategy"] == "S2 inverted"
+
+
+def test_a_film_keeps_nothing_that_is_true_of_the_clip_alone(scene, beating, monkeypatch):
+    told = beating.assign_attrs(dict.fromkeys(OF_THE_CLIP, "of the clip"), sex="F")
+    drawn = ("time", np.zeros(told.sizes["time"], bool))
+    monkeypatch.setattr(scene, "template", told.assign_coords(mask_interpolated=drawn))
+    film = s1(scene, 0.5)
+    assert not set(OF_THE_CLIP) & film.attrs.keys() and film.attrs["sex"] == "F"
+    assert "mask_interpolated" not in film.coords
+    known = {"mesh_is_truth", "manufacturer", "ejection_fraction", "scanner", "image_quality"}
+    assert known < set(OF_THE_CLIP)
 
 
 def test_a_film_is_a_recording_of_the_same_motion(scene, beating, tmp_path):

@@ -20,6 +20,7 @@ STRATEGIES = "s1", "s2", "s3", "s2-inverted"
 
 @app.command()
 def simulate(
+    context: typer.Context,
     strategy: Annotated[
         str,
         typer.Option(
@@ -49,7 +50,7 @@ def simulate(
     ] = 5,
     p: Annotated[
         float,
-        number("s1: coherence inside the wall; 0.5 is best on the default clip.", min=0, max=1),
+        number("s1: coherence inside the wall; the paper gives none.", min=0, max=1),
     ] = 0.5,
     alpha: Annotated[float, number("s3: strength of a correction.", min=0)] = 2.0,
     corrections: Annotated[
@@ -81,6 +82,10 @@ def simulate(
     if strategy not in STRATEGIES:
         known = ", ".join(STRATEGIES)
         raise InputError("simulate", "--strategy", f"{strategy!r} is unknown", f"use {known}")
+    for option, of in {"p": "s1", "alpha": "s3", "corrections": "s3"}.items():
+        source = context.get_parameter_source(option)
+        if source and source.name == "COMMANDLINE" and strategy != of:
+            raise InputError("simulate", f"--{option}", f"is of strategy {of}", "leave it away")
     path = path_of(clip)
     targets = results(out, path, f"{strategy}-seed{seed}", ("nc", movie, "png"), force)
     start = perf_counter()

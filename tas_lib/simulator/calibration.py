@@ -7,7 +7,7 @@ then gives the few patches phi_k that span them all:
 
     h(p; p - offset) = sum_k b_k(p) phi_k(offset),         k = 1 .. K(zone)
 
-The rank is local, tens in the near field and 11 to 14 beyond 45 mm, hence the zones. What changes
+The rank is local, tens in the near field and 11 to 16 beyond 45 mm, hence the zones. What changes
 with depth is the curvature of wavefronts over the aperture D, D^2 / (lambda r): the grid of depths
 is uniform in 1 / r. A sector is its own mirror image, so patches are even or odd in angle.
 """
@@ -201,7 +201,8 @@ def _plan(acq: Acquisition, settings: Settings) -> Iterator[tuple[Zone, int, int
             near, far = 1 / acq.depth[[start, stop - 1]]
             n = max(4, 2 + int(np.ceil((near - far) / step)))
             margin = max(near - far, step) / (n - 1) / 2
-            yield zone, start, stop, 1 / np.linspace(near + margin, far - margin, n)
+            last = max(far - margin, far / 2)  # of a small aperture the margin is beyond infinity
+            yield zone, start, stop, 1 / np.linspace(near + margin, last, n)
             start = stop
 
 
