@@ -121,11 +121,11 @@ def polar(acq):
 
 
 def test_myocardium_is_as_loud_as_unity_at_every_depth(scan_of, operator):
-    shown = scan_of(Toy(full=True)).amplified(0, 0.0)
+    shown = np.stack([scan_of(Toy(full=True), seed=k).amplified(0, 0.0) for k in range(8)])
     middle = np.abs(operator.acq.angle) < 0.25
     for r in (20e-3, 30e-3, 40e-3, 50e-3, 58e-3):
         band = np.abs(operator.acq.depth - r) < 4e-3
-        assert db(shown[band][:, middle]) == pytest.approx(0, abs=1)
+        assert db(shown[:, band][..., middle]) == pytest.approx(0, abs=1)
 
 
 def test_blood_is_darker_by_what_is_stated_before_compression(scan_of):
@@ -147,9 +147,10 @@ def test_blood_is_darker_by_what_is_stated_before_compression(scan_of):
 def test_the_wall_is_seen_where_its_mesh_is(film):
     """Centres of mass of the picture and of the mesh, while both move."""
     dark = Echogenicity(OFF, OFF, OFF, OFF, OFF, along=0, variation=0)
-    wall = film(dataclasses.replace(MOVING, shift=[3e-3, 0, 2e-3]), dark)
+    heart = dataclasses.replace(MOVING, shift=[3e-3, 0, 2e-3])
+    wall, other = (film(heart, dark, seed=seed) for seed in (0, 1))
     x, z = wall.x.values, wall.z.values
-    for picture, nodes in zip(wall.bmode.values, wall.mesh.values, strict=True):
+    for picture, nodes in zip((wall + other).bmode.values, wall.mesh.values, strict=True):
         inside = mask(nodes, z, x)
         for axis, at in ((0, x), (1, z)):
             seen, true = (np.average(at, weights=w.sum(axis)) for w in (picture, 1.0 * inside))

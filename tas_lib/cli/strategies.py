@@ -48,12 +48,12 @@ def strategies(
     from tas_lib.provenance import facts
     from tas_lib.recording import replacing
 
-    paths = templates_in(templates)[:n]
+    paths, cohort = templates_in(templates)[:n], made_by(templates)
     with unfinished(out, strategies=seed, truth=truth) as journal:
         table = fidelity(paths, seed, workers, truth=truth, journal=journal, progress=not quiet)
         chosen = f"--n {n} " * (n is not None) + "--truth " * truth
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
-        made = {"command": command, **made_by(templates), "seed": seed, **facts()}
+        made = {"command": command, **cohort, "seed": seed, **facts()}
         with replacing(out) as temporary:
             temporary.write_text(archive.text(table, **made))
     if quiet:

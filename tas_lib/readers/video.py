@@ -64,6 +64,7 @@ def decode(path: str | Path) -> tuple[np.ndarray, dict]:
     """
     if not Path(path).is_file():
         raise InputError(path, "file", "does not exist", "check the path")
+    size: tuple[int, ...] = (0,)
     pixels, problem = None, ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # imageio_ffmpeg leaves its pipes open
@@ -73,14 +74,14 @@ def decode(path: str | Path) -> tuple[np.ndarray, dict]:
             columns, rows = meta["size"]
             most = MOST // (rows * columns)
             kept = [np.frombuffer(frame, np.uint8) for frame in islice(frames, most + 1)]
-            check_size(path, (len(kept), rows, columns))
-            pixels = np.stack(kept).reshape(-1, rows, columns, 3)
-        except InputError:
-            raise
+            size = len(kept), rows, columns
+            if len(kept) <= most:
+                pixels = np.stack(kept).reshape(-1, rows, columns, 3)
         except Exception as error:  # a damaged file makes the package stumble anywhere
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             problem = f"cannot be decoded as video ({reason})"
         del frames
+    check_size(path, size)
     if pixels is None:
         remedy = "play it to check it, or export it again as MP4"
         raise InputError(path, "file", problem, remedy)
@@ -91,7 +92,8 @@ def _times(path: Path, count: int) -> np.ndarray:
     """When each of a video's `count` frames is shown [s], the first at 0."""
     show = "-enc_time_base", "demux", "-f", "framecrc", "-"
     words = [imageio_ffmpeg.get_ffmpeg_exe(), *LIMITS, "-i", str(path), *FRAMES, *show]
-    said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True)
+    said = done.stdout.decode(errors="replace")
     unit = re.search(r"^#tb 0: (\d+)/(\d+)$", said, re.MULTILINE)
     stamps = [int(line.split(",")[2]) for line in said.splitlines() if re.match(r"0, +-?\d", line)]
     if unit is None or len(stamps) != count or not (np.diff(stamps) > 0).all():
