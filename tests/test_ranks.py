@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_training import folder  # noqa: F401
+from test_learning import folder  # noqa: F401
 from torch import Tensor, nn
 
 from tas_lib import ranks, samples
