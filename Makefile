@@ -4,8 +4,13 @@
 #   make test                  the tests
 #   make lab                   experiments with sliders, in JupyterLab
 #   make table1                Table I from the beginning: hours at the laptop profile
-# Also: make env, make lint, make coverage, make record, make calibration, make clean, make help. Needs
-# Python 3.11 to 3.13, make and a network.
+#   make env                   only the environment, in .venv (PYTHON=python3.12 chooses one)
+#   make coverage              the tests, and which lines of the library they run
+#   make lint                  ruff and mypy
+#   make record                what the last build took, for the page What to expect
+#   make calibration           the shipped calibrations anew
+#   make clean                 removes what was built
+# They need Python 3.11 to 3.13, make and a network.
 #
 # A notebook runs again only when its text, tas_lib, archived results, golden data, the profile or the pinned environment changed;
 # the pages are built again only when something that they show changed. Both go by content, not by

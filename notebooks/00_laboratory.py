@@ -17,7 +17,7 @@
 # *Move tissue and see its speckle change, in the browser, with nothing to install.*
 #
 # {ref}`The page before <sec-speckle>` measures how speckle fades. Here you do it yourself. The laboratory below draws
-# random scatterers, moves them, and images them with the probe of this book: the same beams, pulse and lens, by the
+# random scatterers, moves them, and images them with the probe of the strategies' pages, P4-2v: the same beams, pulse and lens, by the
 # same formulas. Frame 0 is the reference, as end-systole is in the paper. Start with the four questions.
 
 # %% tags=["parameters"]
@@ -79,7 +79,7 @@ presets = [
         "with the real clip (dashed). Which p comes nearest? What can no p do?",
         f"A share p of the power leaves p² of the correlation: at p = 0.9 speckle keeps {0.9**2:.2f} for good. With "
         f"p = {np.sqrt(clip[-1]):.2f} theory ends where the clip ends, at {clip[-1]:.2f}. The mean of all points loses some to motion, "
-        f"and comes nearest with p = {NEAREST}. But in theory one p makes one step, from frame 0 to all others, the same "
+        f"and comes nearest with p = {NEAREST} (here, where all tissue shifts alike). But in theory one p makes one step, from frame 0 to all others, the same "
         "at every place. (The mean takes three frames for it: at 0.4 mm a frame, the part that moves has not quite left the "
         "part that stays.) It knows nothing of how real speckle changes in time, nor of walls that keep theirs better "
         "than others.",
@@ -91,7 +91,7 @@ presets = [
         "and corrects by α times the difference. Here α is 0.5, and the mean of all points lands near the dashed line. What do S2 alone, "
         "and the paper's α = 2, make of it, and why?",
         f"S2 lies above the line, until motion has taken its part: it takes the wanted correlation C for the share of amplitude, but amplitudes C and "
-        f"1 - C mix as powers, C² / (C² + (1 - C)²), which is {mixed:.2f} for C = 0.6. S3 mends that, but with α = 2 it goes too "
+        f"1 - C mix as powers, C² / (C² + (1 - C)²), which is {mixed:.2f} for C = 0.6 (not squared as in S1: at frame 0 all of S2's speckle is coherent). S3 mends that, but with α = 2 it goes too "
         "far here: near C = 0.5 the mixture changes twice as fast as C, so half the difference is enough. Near "
         "C = 1 it hardly changes, and a large α is needed. On a real wall both happen at once.",
     ),

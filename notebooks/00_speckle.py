@@ -97,13 +97,13 @@ glue("half_least", min(halves))
 glue("half_most", max(halves))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: thickness of the slice (-6 dB, both ways) over depth, from our weight (line) and from PyMUST's three-dimensional field (dots). Right: correlation of the speckle after a shift across the plane, from theory (lines) and measured on frames of the operator (dots).", "name": "fig-elevation"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: thickness of the slice (-6 dB, both ways) over depth, from our weight (line) and from PyMUST's three-dimensional field (dots). Right: correlation |ρ|² of the speckle's intensity after a shift across the plane, from theory (lines) and measured on frames of the operator (dots).", "name": "fig-elevation"}}
 def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 3.1))
     r = 1e-3 * np.linspace(25, 145, 49)
     left.plot(1e3 * r, [1e3 * elevation.width(acq, at) for at in r])
     left.plot(1e3 * slices, 1e3 * theirs, "o", ms=5)
-    left.set(xlabel="depth (mm)", ylabel="slice (mm)", ylim=(0, None))
+    left.set(xlabel="depth (mm)", ylabel="slice thickness (mm)", ylim=(0, None))
     for at, curve, values in zip(planes, curves, measured, strict=True):
         (line,) = right.plot(1e3 * fine, curve, label=f"{1e3 * at:.0f} mm")
         right.plot(1e3 * shifts, values, "o", ms=4, color=line.get_color())
@@ -115,10 +115,10 @@ def draw():
 themed(draw, "Slice thickness over depth, and correlation against elevation shifts")
 
 # %% [markdown]
-# The widths differ from PyMUST's by at most {glue:text}`slice_off:.1f` % (goal of 5 %: {glue:text}`slice_verdict:s`), the
+# Between 40 and 130 mm the widths differ from PyMUST's by at most {glue:text}`slice_off:.1f` % (goal of 5 %: {glue:text}`slice_verdict:s`), the
 # measured correlations from those of the theory by at most {glue:text}`elevation_off:.3f`.
 # By the theory half of the correlation is gone after {glue:text}`half_least:.1f` to {glue:text}`half_most:.1f` mm at
-# these depths. Of PyMUST ({glue:text}`pymust_version:s`) only the magnitude of its field is compared here, not its echoes in three dimensions.
+# these depths. Off the focus the slice is thicker, but its wavefront is curved, so speckle fades no slower there. Of PyMUST ({glue:text}`pymust_version:s`) only the magnitude of its field is compared here, not its echoes in three dimensions.
 
 # %% [markdown]
 # ## Is the speckle right?
@@ -161,7 +161,7 @@ glue("crowd", CROWD * frame_scatterers)
 glue("speckle_frames", speckle_frames)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: histogram of the envelope beyond 60 mm (bars; the denser field) and Rayleigh's density (line). Right: mean over standard deviation against depth for the films' density and a higher one, Rayleigh's value and 1 % to both sides (shaded). The fewer scatterers a resolution cell holds, the lower.", "name": "fig-rayleigh"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: histogram of the envelope beyond 60 mm (bars; the denser field) and Rayleigh's density (line). Right: mean over standard deviation against depth for two numbers of scatterers over the sector, Rayleigh's value and 1 % to both sides (shaded). The fewer scatterers a resolution cell holds, the lower.", "name": "fig-rayleigh"}}
 def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.9))
     height, border = np.histogram(envelope, np.linspace(0, 3, 61), density=True)
@@ -293,7 +293,11 @@ def draw():
 themed(draw, "Correlation against four motions, theory and measurement")
 
 # %% [markdown]
-# Beyond 60 mm the ratio is {glue:text}`snr:.3f` with {glue:text}`crowd:,` scatterers, {glue:text}`snr_off:.1f` % off
+# The window stays where it was. So what a shift along the beam, to the side or a turn about the array takes away, a tracker mostly
+# gets back by moving its window; what strain and motion across the plane take away is lost, for they change the speckle itself.
+# Correlation on this page is of intensities, |ρ|²; the paper correlates grey levels and keeps the best of a search, which never falls to 0.
+#
+# Beyond 60 mm the mean of the envelope is {glue:text}`snr:.3f` times its SD with {glue:text}`crowd:,` scatterers, {glue:text}`snr_off:.1f` % off Rayleigh's
 # (goal of 1 %: {glue:text}`snr_verdict:s`). With {glue:text}`usual:,` it is {glue:text}`snr_usual:.3f`, and
 # {glue:text}`snr_near:.2f` between 15 and 25 mm: a resolution cell then holds too few scatterers for fully
 # developed speckle. That is the density, {glue:text}`per_square:.1f` in a square of a wavelength's side beside the paper's five, not an error of the operator.

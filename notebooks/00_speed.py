@@ -12,7 +12,7 @@
 
 # %% [markdown]
 # (sec-speed)=
-# # How fast
+# # How fast it is
 #
 # *What a frame of the simulator costs, and where its time goes.*
 #
@@ -94,7 +94,7 @@ glue("term_ratio", finest["mean K"] / coarsest["mean K"])
 linear = (
     per_count <= counts[-1] / frame_scatterers and per_term <= finest["mean K"] / coarsest["mean K"]
 )
-glue("linear", "never faster" if linear else "here even faster")
+glue("linear", "no faster than" if linear else "faster than")
 
 # %% [markdown]
 # {glue:text}`speed:.1f` frames a second over {glue:text}`sustained` frames of {glue:text}`count:,` scatterers,
@@ -140,8 +140,8 @@ themed(draw, "Time of a frame against scatterers and against terms")
 
 # %% [markdown]
 # {glue:text}`count_ratio:.0f` times the scatterers take {glue:text}`per_count:.2f` times the time, and
-# {glue:text}`term_ratio:.1f` times the terms {glue:text}`per_term:.2f` times: the time grows
-# {glue:text}`linear:s` than in proportion.
+# {glue:text}`term_ratio:.1f` times the terms {glue:text}`per_term:.2f` times: here the time grows
+# {glue:text}`linear:s` in proportion.
 
 # %% [markdown]
 # ## Against PyMUST and FastSIMUS

@@ -151,6 +151,8 @@ for (kind, view), ds in films.items():
 table(rows)
 
 # %% [markdown]
+# How far points are out of the plane matters: {ref}`after about a millimetre <sec-elevation>` half of the speckle's correlation is gone (there with another probe).
+#
 # ## Are the hearts like patients' hearts?
 #
 # {glue:text}`hearts` hearts of every kind, no imaging. Of the healthy, some numbers are drawn from
@@ -207,7 +209,7 @@ published = {  # quantity: (column, published, how ours comes about)
     "A3C (%)": ("A3C", "-19.9 ± 2.7 (GE)", "drawn"),
     "ejection fraction (%)": ("ef", "62 ± 4 (GE)", "drawn"),
     "cavity at ES (mm)": ("lvids", "29.9 ± 2.8 (GE)", "follows"),
-    "descent of the base (mm)": ("mapse", "", "follows"),
+    "descent of the base (mm)": ("mapse", "15.8 ± 2.5 (Støylen, M-mode)", "follows"),
     "circumferential strain (%)": ("circumferential", "-22.7 (Støylen)", "follows"),
     "thickening (%)": ("thickening", "56.5 (Støylen, M-mode)", "follows"),
 }
@@ -225,7 +227,7 @@ table(
 
 # %% [markdown]
 # GE: 501 healthy subjects on scanners of that make {cite:p}`park2016`. Støylen: lengths and thicknesses of 1266 healthy subjects of the HUNT study
-# {cite:p}`stoylen2019`, whose GLS is lower, -17.4 % in women and -15.9 % in men {cite:p}`dalen2010`. Lower limits in the figure: {cite:t}`sugimoto2017`.
+# {cite:p}`stoylen2019,stoylen2018`, whose GLS is lower, -17.4 % in women and -15.9 % in men {cite:p}`dalen2010`. Lower limits in the figure: {cite:t}`sugimoto2017`.
 # Strain along the wall and EF are held at the values drawn; what follows from them, and from a wall that keeps its
 # volume, need not agree. The published strain around the heart may be of another layer.
 #

@@ -85,7 +85,7 @@ glue("mesh_points", template.sizes["longitudinal"] * template.sizes["radial"])
 glue("pixel", float(template.attrs["pixel_mm"]))
 
 # %% [markdown]
-# The beat has {glue:text}`frames` frames over {glue:text}`beat_ms:.0f` ms, at
+# Simulated are {glue:text}`frames` frames of the beat, over {glue:text}`beat_ms:.0f` ms, at
 # {glue:text}`pixel:.2f` mm a pixel, and the mesh {glue:text}`mesh_points` points. By these contours
 # the centreline shortens by {glue:text}`shortening:.1f` % from ED to ES; that is a drawing's strain,
 # not a measured one.
@@ -141,9 +141,9 @@ themed(
 # %% [markdown]
 # There are {glue:text}`background:,` background and {glue:text}`wall:,` wall scatterers.
 #
-# **Strategy 1** keeps the map static: $p$ inside the wall, falling linearly to 0 outside. It is used
-# as a probability: at ES a place keeps a wall scatterer with it, and in every frame a background
-# scatterer with one minus it.
+# **Strategy 1** keeps the map static: $p$ inside the wall, falling linearly to 0 outside. It is
+# a probability: with it a place at ES gets a wall scatterer, which rides along through all frames; with one minus it, frame by frame,
+# a place has a background scatterer.
 #
 # **Strategy 2** measures how the template's own speckle changes: the normalised correlation of a
 # window around each mesh point at ES with windows around the same point in the other frames, the

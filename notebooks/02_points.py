@@ -74,7 +74,7 @@ points(films)
 # fits well; one that S3 corrects too far. Do the windows that correlate look alike to you?
 #
 # With settings of your own, on your machine: `make lab`, then `notebooks/live/strategies.py`, which simulates the clip with
-# any strategy and its number.
+# any strategy, with the p or α you choose.
 #
 # ## All points
 #

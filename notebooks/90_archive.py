@@ -49,7 +49,7 @@ table(rows)
 # ## Weights
 #
 # The networks that ship were trained by `tas train`, on data that `tas dataset` makes, in two rounds: the second begins with the weights
-# of the first. `tas weights card NAME` shows all that is known of one.
+# of the first. {doc}`/notebooks/00_learning` has their errors and minutes; `tas weights card NAME` shows all that is known of one.
 
 # %% tags=["hide-input"]
 rows = {}
@@ -59,8 +59,6 @@ for name in registry.NETWORKS:
         rows[f"{name}, round {k}"] = {
             "command": command(one["command"]),
             "sequences": f"{one['sequences']} by {one['data']['strategy'].upper()}",
-            "validation MTE (mm)": f"{one['validation_mte_mm']:.2f}",
-            "minutes": f"{one['minutes']:.0f}",
             "commit": one["commit"],
             "device": one["device"],
             "date": one["date"],

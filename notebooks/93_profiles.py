@@ -45,7 +45,7 @@ table(
 
 # %% [markdown]
 # Minutes are those of the notebooks, without environment and pages: from the start of the first to the end of the last, of which several may run at a time
-# (`make book JOBS=2`, each on its share of the cores), and their sum. With the same seed and the versions of `constraints.txt` the figures should be these, frames a second aside:
+# (`make book JOBS=2`, each on its share of the cores), and their sum. With the same seed and the versions of `constraints.txt` the figures should be these, but for frames a second, which depend on what else the machine does:
 
 # %% tags=["hide-input"]
 figures = pd.DataFrame({name: made["figures"] for name, (_, made) in builds.items()})
@@ -54,7 +54,7 @@ table(figures, "{:.3g}")
 # %% [markdown]
 # ## Notebook by notebook
 #
-# Seconds:
+# Seconds; pages that a build lacks, or that aren't listed, are newer than it:
 
 # %% tags=["hide-input"]
 seconds = pd.DataFrame({name: rows.set_index("page").seconds for name, (rows, _) in builds.items()})

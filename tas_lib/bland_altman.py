@@ -22,24 +22,30 @@ LIMIT = stats.norm.ppf(0.975)  # 1.96 SD: where 95 % of normal differences lie
 
 
 class Estimate(NamedTuple):
+    """A number and its interval; without one, both ends are NaN."""
+
     value: float
-    low: float  # of its 95 % interval
-    high: float
+    low: float  # end of the 95 % interval
+    high: float  # the other end
 
 
 class Agreement(NamedTuple):
     """In the unit of the measurements."""
 
-    n: int
-    bias: Estimate
-    sd: Estimate
-    lower: Estimate  # limits of agreement
-    upper: Estimate
+    n: int  # pairs
+    bias: Estimate  # mean of first less second
+    sd: Estimate  # of first less second
+    lower: Estimate  # limit of agreement
+    upper: Estimate  # limit of agreement
     absolute: float  # mean |difference|: the paper's MAE
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:
-    """Of paired measurements (n,), n >= 3. Raises InputError."""
+    """Of measurements first and second (n,) of the same n >= 3 things, in their unit.
+
+    Intervals suppose independent pairs; where patients give several, see `of_patients`. Raises
+    InputError.
+    """
     first, second = _pairs(first, second)
     difference, n = first - second, len(first)
     bias, sd = difference.mean(), difference.std(ddof=1)

@@ -94,4 +94,4 @@ def draw_curves(ax: Axes, correlation: xr.DataArray, es: int, cmap: Colormap) ->
     for curve, colour in zip(curves.values.T, colours, strict=True):
         ax.plot(ms, curve, color=colour, lw=0.8)
     ax.axvline(ms[es], color="gray", lw=0.8, ls=":")
-    ax.set(xlabel="time after ED (ms)", ylim=(0, 1.02))
+    ax.set(xlabel="time after ED (ms)", ylim=(-0.25, 1.02))

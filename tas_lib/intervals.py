@@ -31,10 +31,10 @@ def one_by_one(statistic: Callable[[np.ndarray], Any]) -> Statistic:
 
 
 def interval(values: np.ndarray, statistic: Statistic = means) -> tuple[Any, Any]:
-    """95 % interval of a statistic of patients' values (P, ...).
+    """95 % interval of a statistic of patients' values (P, ...): bootstrap, widened for few.
 
     The statistic is of many draws at once, (D, P, ...), and gives a number of each, (D,), or an
-    array, (D, k); the ends are numbers or arrays (k,) as well. NaN for few patients.
+    array, (D, k); the ends are numbers or arrays (k,) as well. NaN below FEWEST = 5 patients.
     """
     if len(values) < FEWEST:
         return np.nan, np.nan

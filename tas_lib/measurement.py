@@ -6,8 +6,8 @@ them differ in peak GLS as much as the paper's experts did on the same loops. Ot
 other weights, repeat all that. What scanner, beat and patient's position change is not in it.
 
 Quality: a segment is doubtful where more than half of its points are lost (`observers.lost`), by
-the speckle correlation with end-systole that the tracker expects, if it expects one and the walls
-are given there, or by that which is measured along its tracks.
+the speckle correlation that is measured along its tracks or, where walls are given at end-systole
+and the tracker expects one, by what it expects: the worse counts.
 """
 
 from __future__ import annotations

@@ -47,9 +47,9 @@ OF_THE_CLIP = (  # attributes that are not true of a simulation
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """What the paper leaves open, and our answers; notebook 02 shows how much they matter."""
+    """What the paper leaves open, and our answers; `02_correlation_mae` tries others."""
 
-    gamma: float = 2.0  # Eq. (1): BSC = V^gamma eps; notebook 01 compares grey levels
+    gamma: float = 2.0  # Eq. (1): BSC = V^gamma eps; `01_simulation_strategies` compares
     ramp: float = 3e-3  # width of the linear fall-off outside the wall [m]
     density: float = 5.0  # scatterers per square wavelength: the paper's
     dynamic_range: float = 70.0  # of the simulated display [dB]
@@ -85,7 +85,11 @@ class Scene:
         wall: WallMap | None = None,
         progress: bool = True,
     ):
-        """`operator` and `wall` are slow to make and may be shared by scenes of one template."""
+        """template: a recording with mesh [m], sector and es_frame.
+
+        `operator` and `wall` are slow to make and may be shared by scenes of one template. Raises
+        InputError where the template lacks something, or one of them is of another.
+        """
         needed = "mesh", "sector", "es_frame", "sector_half_angle", "sector_r_max"
         need(template, needed, "add it before simulating")
         self.template, self.seed, self.choices, self.progress = template, seed, choices, progress

@@ -33,7 +33,7 @@ class Paired(NamedTuple):
 
 
 def paired(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> Paired:
-    """Whether errors first (n,) are smaller than errors second (n,) of the same recordings.
+    """Whether errors first (n,) are smaller than errors second (n,) of the same recordings: tests.
 
     patient (n,): whose each recording is. Raises InputError.
     """

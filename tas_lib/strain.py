@@ -41,7 +41,10 @@ def segment_lengths(line: np.ndarray, ed_frame: int = 0) -> np.ndarray:
 
 
 def longitudinal_strain(mesh: np.ndarray, ed_frame: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """GLS (time,) and strain of the six segments (time, 6) of a mesh (time, l, r, 2 or 3) [m]."""
+    """GLS (time,) and strain of the six segments (time, 6) of a mesh (time, l, r, 2 or 3) [m].
+
+    Lagrangian: fractions of the length in `ed_frame`, negative where the wall has shortened.
+    """
     length = segment_lengths(centreline(mesh), ed_frame)
     whole = length.sum(-1)
     return whole / whole[ed_frame] - 1, length / length[ed_frame] - 1
@@ -58,15 +61,14 @@ def strain_curves(film: xr.Dataset) -> pd.DataFrame:
 class Peaks(NamedTuple):
     """Of strain curves, in their unit: negative where the wall has shortened."""
 
-    end_systolic: np.ndarray
+    end_systolic: np.ndarray  # at end-systole
     peak_systolic: np.ndarray  # most shortened from end-diastole to end-systole
-    peak: np.ndarray  # and in the whole beat
-    # Share of what is reached after ES; NaN if that is no shortening.
-    post_systolic_index: np.ndarray
+    peak: np.ndarray  # most shortened in the whole beat
+    post_systolic_index: np.ndarray  # share of what is reached after ES; NaN if no shortening
 
 
 def peaks(strain: np.ndarray, es_frame: int, ed_frame: int = 0) -> Peaks:
-    """What is reported of curves (time, ...), each with its timing (Voigt et al. 2015)."""
+    """What is reported of strain curves (time, ...), timed as by Voigt et al. (2015)."""
     end, later = strain[es_frame], strain[es_frame:].min(0)
     index = np.where(later < 0, (later - end) / np.where(later < 0, later, 1), np.nan)
     systole = strain[ed_frame : es_frame + 1].min(0)

@@ -15,7 +15,7 @@ Values = TypeVar("Values", np.ndarray, xr.DataArray)
 
 
 def s1(scene: Scene, p: float = 0.5) -> xr.Dataset:
-    """Strategy 1: a static coherence map (III-A.1). The paper gives no p; notebook 02 compares.
+    """Strategy 1: a static coherence map (III-A.1). The paper gives no p: `02_correlation_mae`.
 
     The map is p inside the wall and falls linearly to 0 outside. It is the probability with which a
     place at ES gets a wall scatterer, and with which, in every frame, it goes without a background

@@ -94,7 +94,9 @@ def test_notebook_takes_a_profile_and_says_what_made_it(path):
     assert re.search(rf"provenance\([^)]*{path.stem}", text)
 
 
-DEFAULTS, RAN = ("seed = 0", "parameters"), ("seed = 7", "injected-parameters")
+DEFAULTS = 'profile = "laptop"\nseed = 0  # which hearts', "parameters"
+RAN = '# Parameters\nprofile = "smoke"\nof_others = [1, 2]\nseed = 7', "injected-parameters"
+SHOWN = 'profile = "smoke"\nseed = 7  # which hearts\n\nimport json', "hide-input"
 IMPORTS = "import json", "hide-input"
 HIDDEN = "import json", "remove-cell"
 
@@ -102,8 +104,8 @@ HIDDEN = "import json", "remove-cell"
 @pytest.mark.parametrize(
     "cells, shown",
     [
-        ((DEFAULTS, RAN, IMPORTS), [("seed = 7\n\nimport json", "hide-input")]),
-        ((DEFAULTS, RAN, HIDDEN, IMPORTS), [HIDDEN, ("seed = 7\n\nimport json", "hide-input")]),
+        ((DEFAULTS, RAN, IMPORTS), [SHOWN]),
+        ((DEFAULTS, RAN, HIDDEN, IMPORTS), [HIDDEN, SHOWN]),
         ((DEFAULTS, IMPORTS), [DEFAULTS, IMPORTS]),
     ],
     ids=["with imports", "with what is shown", "defaults"],

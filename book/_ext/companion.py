@@ -22,24 +22,36 @@ def show_address(app, config) -> None:
 
 
 def fold_parameters(app, docname: str, source: list[str]) -> None:
-    """Show the parameters that ran, not their defaults: in the cell of imports, which follows,
-    under its one bar, or alone where that cell is not shown.
+    """Show a page's parameters with the values that ran, not their defaults: in the cell of imports,
+    which follows, under its one bar, or in the next that is shown.
     """
     if not docname.startswith("notebooks/"):
         return
     notebook = json.loads(source[0])
     cells = notebook["cells"]
     tags = [set(cell["metadata"].get("tags", [])) for cell in cells]
-    ran = [k for k, tagged in enumerate(tags) if "injected-parameters" in tagged]
-    gone = {k for k in range(len(cells)) if tags[k] & {"parameters", "injected-parameters"}}
-    for k in ran:
-        for cell, tagged in zip(cells[k + 1 :], tags[k + 1 :], strict=True):
-            if cell["cell_type"] == "code" and "remove-cell" not in tagged:
-                cell["source"] = [*cells[k]["source"], "\n\n", *cell["source"]]
-                break
-    if ran:
-        notebook["cells"] = [cell for k, cell in enumerate(cells) if k not in gone]
+    defaults, ran = (
+        [k for k, tagged in enumerate(tags) if name in tagged]
+        for name in ("parameters", "injected-parameters")
+    )
+    if not ran:
+        return
+    words = [with_values(*("".join(cells[k]["source"]) for k in (*defaults, *ran))), "\n\n"]
+    for cell, tagged in zip(cells[ran[0] + 1 :], tags[ran[0] + 1 :], strict=True):
+        if cell["cell_type"] == "code" and "remove-cell" not in tagged:
+            cell["source"] = [*words, *cell["source"]]
+            break
+    notebook["cells"] = [cell for k, cell in enumerate(cells) if k not in {*defaults, *ran}]
     source[0] = json.dumps(notebook)
+
+
+def with_values(defaults: str, ran: str) -> str:
+    """The text of a cell of parameters, with values of the one that papermill put behind it."""
+    values = dict(re.findall(r"^(\w+) = (.+)$", ran, re.MULTILINE))
+    for name, value in values.items():
+        line = rf"^({name} = ).+?(  #.*)?$"
+        defaults = re.sub(line, lambda m, v=value: f"{m[1]}{v}{m[2] or ''}", defaults, flags=re.M)
+    return defaults
 
 
 def repair_page(app, pagename: str, templatename: str, context: dict, doctree) -> None:

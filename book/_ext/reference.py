@@ -24,16 +24,20 @@ def plain(text: str) -> str:
 
 
 def fields(thing: type) -> list[str]:
-    """A dataclass's fields whose line ends in a comment: what each is, and its unit."""
+    """Of a dataclass or named tuple those whose line ends in a comment: what each is, its unit."""
     source = textwrap.dedent(inspect.getsource(thing))
-    known = {field.name for field in dataclasses.fields(thing)}
+    known = (
+        {field.name for field in dataclasses.fields(thing)}
+        if dataclasses.is_dataclass(thing)
+        else thing._fields
+    )
     found = re.findall(r"^    (\w+): [^#\n]+# (.+)$", source, re.MULTILINE)
     return [f"* ``{name}``: {plain(comment)}" for name, comment in found if name in known]
 
 
 def process(app, what: str, name: str, thing, options, lines: list[str]) -> None:
     text = plain("\n".join(lines))
-    if what == "class" and dataclasses.is_dataclass(thing):
+    if what == "class" and (dataclasses.is_dataclass(thing) or hasattr(thing, "_fields")):
         text += "\n\n" + "\n".join(fields(thing))
     lines[:] = text.splitlines()
 

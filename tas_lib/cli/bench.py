@@ -9,7 +9,7 @@ import typer
 from tas_lib.cli.frame import app
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="What is timed.")]
+Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="Where it is timed.")]
 app.add_typer(group, name="bench", help="Measure accuracy and speed on this machine.")
 
 

@@ -46,7 +46,7 @@ def cohort(
     """Make a cohort of virtual patients.
 
     Writes a recording a view (.nc: frames, true mesh, true strain) and manifest.json, which lists
-    them with their truth. Some 7 seconds for 47 frames on two cores. A run that was stopped goes on
+    them with their truth. Some 8 seconds of a core for 47 frames. A run that was stopped goes on
     where it was; a larger N adds patients to those in the folder.
 
     \b

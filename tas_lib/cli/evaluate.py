@@ -42,10 +42,10 @@ def evaluate(
 ) -> None:
     """Measure errors of motion and strain of trackers.
 
-    They start from the true walls. Prints means over the recordings: distance from the true
-    motion, of peak GLS from the true one, the share of recordings in which triangles turn over,
-    and seconds. The JSON has more. A run with --out that was cut short goes
-    on; what --cohort makes is kept in DIR alone.
+    They start from the true walls. Prints means over patients, from five on with 95 % intervals:
+    distance from the true motion, and of peak GLS from the true one; then the share of recordings
+    in which triangles turn over, and seconds. The JSON has more. A run with
+    --out that was cut short goes on; what --cohort makes is kept in DIR alone.
 
     \b
     Examples:

@@ -47,7 +47,8 @@ def refine(
         typer.Option(min=1, metavar="N", help="Templates of the first stage; all, if given ones."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of training, if not the profile's.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Training steps, in place of the profile's."),
     ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Examples a step; 16 suit a GPU.")
@@ -56,7 +57,11 @@ def refine(
         str, typer.Option(metavar="small|paper", help="Size of the network.")
     ] = "small",
     seeds: Annotated[
-        str, typer.Option(metavar="0,1", help="Of the networks of each stage; the first goes on.")
+        str,
+        typer.Option(
+            metavar="0,1",
+            help="Seeds, a network of each stage each; the first one's tracks move the next stage.",
+        ),
     ] = "0",
     init: Annotated[
         Path | None,

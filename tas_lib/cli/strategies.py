@@ -23,7 +23,9 @@ def strategies(
     ] = None,
     truth: Annotated[
         bool,
-        typer.Option("--truth", help="Of virtual templates the true motion, not that of masks."),
+        typer.Option(
+            "--truth", help="Virtual templates move by their true motion, not their masks'."
+        ),
     ] = False,
     seed: Seed = 0,
     workers: Makers = None,

@@ -36,7 +36,8 @@ def train(
         str, typer.Option(metavar="small|paper", help="Size of the network.")
     ] = "small",
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of training, if not the profile's.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Training steps, in place of the profile's."),
     ] = None,
     batch: Annotated[
         int | None,
@@ -44,7 +45,12 @@ def train(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(min=1e-6, max=1, metavar="X", help="Of learning at most, if not its own."),
+        typer.Option(
+            min=1e-6,
+            max=1,
+            metavar="X",
+            help="Highest learning rate, in place of the network's own.",
+        ),
     ] = None,
     init: Annotated[
         Path | None,

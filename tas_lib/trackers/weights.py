@@ -70,7 +70,9 @@ def write(tensors: dict[str, Tensor], path: str | Path, texts: dict[str, str]) -
 
 
 def card(path: str | Path) -> dict[str, Any]:
-    """A file's card. Raises InputError."""
+    """What a file of weights says of itself, as JSON takes it: network, data, patients seen,
+    command, seed, commit, device, minutes, validation error [mm]. Raises InputError.
+    """
     return _read(path, card_alone=True)[0]
 
 
