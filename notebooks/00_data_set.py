@@ -14,9 +14,9 @@
 # (sec-data-set)=
 # # The training data
 #
-# *What the networks of this book learnt from, on virtual patients: how much of it there is, how it moves and fades, and how long it takes to make.*
+# *What the networks that ship learnt from, on virtual patients: how much of it there is, how it moves and fades, and how long it takes to make.*
 #
-# The paper's data set, TAS-1K, has 1,478 simulated videos with 69,535 frames, and is not public. Ours is made by two
+# The paper's data set, TAS-1K, has 1,478 simulated videos with 69,535 frames; it is announced as open, and we have not found it. Ours is made by two
 # commands, at any size ({doc}`/book/datasets`). Its templates are films of virtual patients, taken as the paper had to
 # take real ones: their true motion is put aside, and masks that err as a segmentation's do give the mesh.
 
@@ -42,7 +42,7 @@ from tas_lib.trackers import registry, weights
 # ## Its card
 #
 # Every data set has one: `tas dataset describe DIR`. This is the archived card of the set from which the networks that
-# ship learnt in the second round of their training ({ref}`sec-learning`).
+# ship learnt in the second round of their training ({ref}`sec-learning`); Tables I to III have smaller sets of their own.
 
 # %% tags=["hide-input"]
 archive = json.loads(Path("archive/d0.json").read_text())
@@ -113,7 +113,7 @@ table(costs).hide()
 #
 # ## What it looks like
 #
-# Sequences of {glue:text}`shown` virtual patients, made while this page was built, at end-systole with their meshes. A data set that is killed goes on where it was, to the same numbers whatever the number
+# Sequences of {glue:text}`shown` virtual patients, made while this page was built (by S1 and in half a beat, to be quick), at end-systole with their meshes. A data set that is killed goes on where it was, to the same numbers whatever the number
 # of processes ({ref}`sec-robustness`).
 
 # %% tags=["hide-input"]

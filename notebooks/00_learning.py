@@ -17,9 +17,9 @@
 # *One loop and one budget for four networks: what they saw, for how long, and how their errors fell.*
 #
 # `tas train` is one loop for all four, in two rounds: {glue:text}`steps:,` steps of one clip on a processor's core, then
-# at most {glue:text}`steps_gpu:,` steps of {glue:text}`batch` clips on a GPU, each with one cycle of the learning rate. A clip has {glue:text}`frames` frames, so that MyoTracker and EchoTracker, which
+# at most {glue:text}`steps_gpu:,` steps of {glue:text}`batch` clips on a GPU, each with one cycle of the learning rate, whose highest is each network's own ({glue:text}`rates:s`). A clip has {glue:text}`frames` frames, so that MyoTracker and EchoTracker, which
 # take a film as a whole, never learnt from one as long as those on which they are judged; CoTracker and TAS-Net see windows of eight frames in either. Every clip holds
-# end-systole. The paper optimises with AdamW; here weight matrices are updated by Muon {cite:p}`jordan2024`. Clips come from simulated sequences whose motion is known, made by strategy
+# end-systole. The paper makes 200,000 steps of one clip of up to 24 frames, from published weights, with AdamW; here weight matrices are updated by Muon {cite:p}`jordan2024`. Clips come from simulated sequences whose motion is known, made by strategy
 # {glue:text}`strategy:s` on {glue:text}`templates` virtual template patients, none of whom is in any evaluation; geometry and grey levels are varied.
 # The sequences of every tenth patient are kept apart, which leaves {glue:text}`sequences` to learn from, and the weights with the least error on {glue:text}`judging` of those kept apart are shipped. These networks start from nothing, where the paper's start from published
 # weights; so that they find out that speckle is what matters, one term of ours is in every network's loss: the feature of a point must
@@ -60,6 +60,7 @@ short = [
     if step < card["budget"]["steps"]
 ]
 glue("short", " and ".join(short) or "none")
+glue("rates", ", ".join(f"{label(name)} {c['budget']['rate']:g}" for name, c in cards.items()))
 glue("batch", card["budget"]["batch"])
 glue("strategy", card["data"]["strategy"].upper())
 for c in cards.values():  # equal data, equal budgets
@@ -68,7 +69,7 @@ for c in cards.values():  # equal data, equal budgets
         assert {**a["budget"], "rate": None} == {**b["budget"], "rate": None}
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left, the loss of each network, which is not of the same kind for all (mean of 200 steps); right, the mean trajectory error on virtual patients kept apart for validation. Dashed: the second round begins, with other data to learn from and to be judged by.", "name": "fig-learning"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left, the loss of each network, which is not of the same kind for all, nor before and after the steps that learn features alone, in which no network tracks yet (mean of 200 steps); right, the mean trajectory error on virtual patients kept apart for validation. Dashed: the second round begins, with more clips a step, and other data to learn from and to be judged by.", "name": "fig-learning"}}
 def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     begin = card["init"]["budget"]["steps"]

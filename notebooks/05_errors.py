@@ -18,7 +18,7 @@
 #
 # Of {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients of HUNT-A, from the true walls. In short: TAS-Net's mean trajectory error (MTE) is
 # {glue:text}`tasnet:s` mm, that of speckle tracking, which keeps its mesh smooth and closes it over the beat, {glue:text}`speckle:s`. Smooth tracks would change TAS-Net's by {glue:text}`smoothed:s` mm,
-# closed ones by {glue:text}`closed:s`. The mean shift of the mesh as a whole is {glue:text}`tasnet_shift:.0f` % as large as TAS-Net's MTE, and {glue:text}`speckle_shift:.0f` % as large as
+# closed ones by {glue:text}`closed:s`. Errors grow with time from the frame in which the wall is given. The mean shift of the mesh as a whole is {glue:text}`tasnet_shift:.0f` % as large as TAS-Net's MTE, and {glue:text}`speckle_shift:.0f` % as large as
 # speckle tracking's. Archived run: `archive/comparison_hunt-a.json`.
 
 # %% tags=["parameters"]
@@ -81,7 +81,7 @@ for key, name in (("tasnet", TASNET), ("speckle", "speckle")):
 # ## When they are lost
 #
 # Mean error over the beat, at equal steps of time from end-diastole to end-systole and from there to the end. Changes
-# from end-systole to the end of the beat, in mm: {glue:text}`late:s`.
+# from end-systole to the end of the beat, in mm (EchoTracker and CoTracker are given the wall at end-diastole, the others at end-systole): {glue:text}`late:s`.
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean error of all points over the beat with 95 % intervals by patient; EchoTracker and CoTracker start at end-diastole, in the first frame, the others at end-systole.", "name": "fig-errors-grow"}}
@@ -107,7 +107,8 @@ themed(
 # %% [markdown]
 # ## What is lost
 #
-# Mean distances (mm): of all points, of the mean of all points of a frame, and along the beam, in which speckle is finest, and across it.
+# Mean distances (mm): of all points; of the mean position of all points (a shift of the whole mesh, which leaves strain as it is); along the beam and across it. Speckle is finest along the beam, but
+# in apical views the wall moves mostly along it, too.
 
 # %% tags=["hide-input"]
 table(
@@ -121,7 +122,7 @@ table(
 # %% [markdown]
 # ## What a correction would change
 #
-# MTE (mm) if the displacements since the given frame were replaced by the nearest polynomials of degree {glue:text}`degree` along the wall, straight across it; and if tracks were
+# MTE (mm) if the displacements since the given frame were replaced by the nearest polynomials of degree {glue:text}`degree` along the wall, linear across it; and if tracks were
 # closed, as speckle tracking closes its own: the distance of the last frame from the first is taken for drift, and taken out evenly in time. The true wall is not closed: breathing, and a last frame
 # just before the beat ends, leave it {glue:text}`open:.2f` mm from where it began (at most {glue:text}`open_most:.2f`). Changes of the MTE: below zero, the correction helps. Speckle tracking is smooth and closed already.
 

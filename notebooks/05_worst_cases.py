@@ -31,6 +31,7 @@ from tas_lib.book import archived, glue, provenance
 from tas_lib.cohorts import cases, film
 from tas_lib.evidence import Evidence
 from tas_lib.player import film_player
+from tas_lib.strain import segment_names, segment_nodes
 from tas_lib.trackers import registry
 from tas_lib.trackers.registry import label
 from tas_lib.trackers.tracker import track
@@ -49,7 +50,18 @@ for name, (row, ds) in worst.items():
         follow = registry.get(tracker)
         frame = int(ds.attrs["es_frame"]) if follow.start == "es" else 0
         tracks = track(ds, ds.mesh.values[frame], follow, frame)
-        error = 1e3 * np.linalg.norm(tracks.tracks.values - ds.mesh.values, axis=-1).mean()
+        apart = 1e3 * np.linalg.norm(tracks.tracks.values - ds.mesh.values, axis=-1)
+        error = apart.mean()
+        if tracker == name:
+            wall = np.stack(
+                [apart[:, nodes].mean((1, 2)) for nodes in segment_nodes(apart.shape[1])]
+            )
+            segment, t = np.unravel_index(wall.argmax(), wall.shape)
+            where = f"in the {segment_names(ds.attrs['view'])[segment]} segment, {wall.max():.1f} mm at {1e3 * float(ds.time[t]):.0f} ms"
+            glue(
+                f"where_{name}",
+                f"{where} (end-systole: {1e3 * float(ds.time[ds.attrs['es_frame']]):.0f} ms)",
+            )
         errors.append(f"{label(tracker)} {error:.2f} mm")
         shown[f"{label(tracker)}, {error:.2f} mm"] = ds.drop_vars("mesh").merge(
             tracks, combine_attrs="override"
@@ -57,7 +69,7 @@ for name, (row, ds) in worst.items():
     players[name] = shown
     glue(f"worst_{name}", f"{row.file}, {row.pathology}, archived MTE {row.mte:.2f} mm")
     glue(f"errors_{name}", ", ".join(errors))
-glue("until", "Until end-systole, where films end in this profile, err" if half else "On it err")
+glue("until", "On its first half, to which films are cut in this profile," if half else "On it")
 
 # %% tags=["hide-input"]
 film_player(
@@ -67,7 +79,7 @@ film_player(
 )
 
 # %% [markdown]
-# TAS-Net's worst: {glue:text}`worst_tasnet:s`. {glue:text}`until:s` now: {glue:text}`errors_tasnet:s`.
+# TAS-Net's worst: {glue:text}`worst_tasnet:s`. {glue:text}`until:s` the mean errors now are: {glue:text}`errors_tasnet:s`. TAS-Net errs most {glue:text}`where_tasnet:s`.
 
 # %% tags=["hide-input"]
 film_player(
@@ -77,7 +89,7 @@ film_player(
 )
 
 # %% [markdown]
-# EchoTracker's worst: {glue:text}`worst_echotracker:s`. {glue:text}`until:s` now: {glue:text}`errors_echotracker:s`.
+# EchoTracker's worst: {glue:text}`worst_echotracker:s`. {glue:text}`until:s` the mean errors now are: {glue:text}`errors_echotracker:s`. EchoTracker errs most {glue:text}`where_echotracker:s`.
 
 # %% tags=["hide-input"]
 archived(evidence.made)

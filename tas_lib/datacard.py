@@ -113,6 +113,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for ax in axes.flat[len(shown) :]:
         ax.set_visible(False)
     axes.flat[0].legend(fontsize=7)
+    figure.supylabel("sequences", fontsize=9)
     return figure
 
 

@@ -6,6 +6,8 @@ whose measured strain is above a threshold, which runs from the most shortened s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.stats import rankdata
 
@@ -38,12 +40,25 @@ def area(strain: np.ndarray, akinetic: np.ndarray, patient: np.ndarray) -> Estim
     as chance, 0.5. Raises InputError.
     """
     strain, akinetic = _checked(strain, akinetic)
+    return _estimate(lambda some: _area(strain[some], akinetic[some]), patient)
 
-    def drawn(people: np.ndarray) -> float:
-        some = np.concatenate(people)
-        return _area(strain[some], akinetic[some])
 
-    return Estimate(_area(strain, akinetic), *interval(rows_by(patient), one_by_one(drawn)))
+def area_less(
+    first: np.ndarray, second: np.ndarray, akinetic: np.ndarray, patient: np.ndarray
+) -> Estimate:
+    """The `area` of strain first (n,) less that of strain second (n,) of the same segments."""
+    (first, akinetic), (second, _) = _checked(first, akinetic), _checked(second, akinetic)
+
+    def apart(some: np.ndarray) -> float:
+        return _area(first[some], akinetic[some]) - _area(second[some], akinetic[some])
+
+    return _estimate(apart, patient)
+
+
+def _estimate(statistic: Callable[[np.ndarray], float], patient: np.ndarray) -> Estimate:
+    """A statistic of rows (n,), with its interval by patient."""
+    ends = interval(rows_by(patient), one_by_one(lambda drawn: statistic(np.concatenate(drawn))))
+    return Estimate(statistic(np.arange(len(patient))), *ends)
 
 
 def _area(strain: np.ndarray, akinetic: np.ndarray) -> float:

@@ -96,7 +96,7 @@ class Evidence:
         return errors(pd.concat([self.rows(f"comparison_{cohort}") for cohort in cohorts]))
 
     def learners(self, *cohorts: str) -> pd.DataFrame:
-        """`errors` of networks that learnt our data, Burman's or labels, all with one budget."""
+        """`errors` of networks that learnt our data, Burman-like ones or labels, by one budget."""
         return errors(pd.concat([self.rows(f"learners_{cohort}") for cohort in cohorts]))
 
     def ablation(self) -> pd.DataFrame:

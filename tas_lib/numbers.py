@@ -66,7 +66,7 @@ def beside(e: Evidence, table: str) -> pd.DataFrame:
 
 
 def called(row: str) -> str:
-    """A row of the paper's tables for readers: "TAS-Net | Burman" -> "TAS-Net (Burman's data)"."""
+    """A row of the paper's tables: "TAS-Net | Burman" -> "TAS-Net (Burman-like data)"."""
     network, _, data = row.partition(" | ")
     return network + (LEARNT.get(data.lower(), " (own data)") if data else "")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from tas_lib.bland_altman import Estimate
 from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS
 from tas_lib.intervals import interval, one_by_one, rows_by
@@ -55,27 +56,57 @@ def risk_coverage(score: np.ndarray, error: np.ndarray, patient: np.ndarray) -> 
     high); best, the risk if the errors themselves were known. Without any use of the score the risk
     is the same at all coverages. Raises InputError.
     """
+    score, error = _checked(score, error, patient)
+
+    def risks(drawn: np.ndarray) -> np.ndarray:
+        some = np.concatenate(drawn)
+        return _risks(error[some], -score[some], COVERAGES)
+
+    low, high = interval(rows_by(patient), one_by_one(risks))
+    return pd.DataFrame(
+        {
+            "coverage": COVERAGES,
+            "risk": _risks(error, -score, COVERAGES),
+            "low": low,
+            "high": high,
+            "best": _risks(error, error, COVERAGES),
+        }
+    )
+
+
+def gained(
+    score: np.ndarray, error: np.ndarray, patient: np.ndarray, coverage: float = 0.8
+) -> Estimate:
+    """How far `score` leads at a coverage: 0 where it is as no choice, 1 as if errors were known.
+
+    score, error, patient (n,); with its 95 % interval by patient. Raises InputError.
+    """
+    score, error = _checked(score, error, patient)
+
+    def share(some: np.ndarray) -> float:
+        by_score, best = (
+            _risks(error[some], by[some], np.array([coverage])).item() for by in (-score, error)
+        )
+        return (error[some].mean() - by_score) / (error[some].mean() - best)
+
+    ends = interval(rows_by(patient), one_by_one(lambda drawn: share(np.concatenate(drawn))))
+    return Estimate(share(np.arange(len(error))), *ends)
+
+
+def _risks(error: np.ndarray, by: np.ndarray, coverages: np.ndarray) -> np.ndarray:
+    """Mean error of the shares `coverages` of segments that come first in the order `by`."""
+    total = np.cumsum(error[np.argsort(by, kind="stable")])
+    kept = np.maximum(np.rint(coverages * len(error)).astype(int), 1)
+    return total[kept - 1] / kept
+
+
+def _checked(
+    score: np.ndarray, error: np.ndarray, patient: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     score, error = np.asarray(score, float), np.asarray(error, float)
     if not (score.shape == error.shape == np.shape(patient)) or score.ndim != 1 or not score.size:
         problem = f"have shapes {score.shape}, {error.shape} and {np.shape(patient)}"
         raise InputError("risk", "score, error, patient", problem, "give one of each a segment")
     if not np.isfinite([score, error]).all():
         raise InputError("risk", "score, error", "hold NaN", "take a tracker that gives visibility")
-    people = rows_by(patient)
-
-    def risks(drawn: np.ndarray, by: np.ndarray = -score) -> np.ndarray:
-        some = np.concatenate(drawn)
-        mean = np.cumsum(error[some][np.argsort(by[some], kind="stable")])
-        kept = np.maximum(np.rint(COVERAGES * len(some)).astype(int), 1)
-        return mean[kept - 1] / kept
-
-    low, high = interval(people, one_by_one(risks))
-    return pd.DataFrame(
-        {
-            "coverage": COVERAGES,
-            "risk": risks(people),
-            "low": low,
-            "high": high,
-            "best": risks(people, error),
-        }
-    )
+    return score, error

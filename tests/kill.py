@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +169,8 @@ def run(job: Job, folder: Path, cache: Path, seconds: float | None = None) -> bo
 
 
 def tried(job: Job, root: Path, rng: random.Random) -> dict[str, int]:
-    """Kill a command `job.kills` times -> kills, runs begun, how many of these ended in the results
-    of an undisturbed one, and how often a result was there that wasn't whole."""
+    """Kill a command `job.kills` times -> kills, runs that were killed at least once, how many of
+    these ended in the results of an undisturbed one, and how often a result wasn't whole."""
     cache, takes = root / "cache", 0.0
     for name in ("first", "whole"):  # the first fills the cache
         job.prepare(root / name)
@@ -179,10 +180,9 @@ def tried(job: Job, root: Path, rng: random.Random) -> dict[str, int]:
     expected = results(root / "whole", job)
     counts = dict.fromkeys(("kills", "runs", "identical", "half_written"), 0)
     with tqdm(total=job.kills, desc=root.name) as bar:
-        while counts["kills"] < job.kills:
-            folder = root / str(counts["runs"])
+        for folder in (root / str(k) for k in count()):
             job.prepare(folder)
-            counts["runs"] += 1
+            before = counts["kills"]
             while not run(job, folder, cache, takes * rng.uniform(0.1, 1)):
                 counts["kills"] += 1
                 counts["half_written"] += not whole(folder, job)
@@ -190,8 +190,11 @@ def tried(job: Job, root: Path, rng: random.Random) -> dict[str, int]:
                 if counts["kills"] == job.kills:
                     run(job, folder, cache)
                     break
-            counts["identical"] += results(folder, job) == expected
-    return counts
+            if counts["kills"] > before:
+                counts["runs"] += 1
+                counts["identical"] += results(folder, job) == expected
+            if counts["kills"] == job.kills:
+                return counts
 
 
 def whole(folder: Path, job: Job) -> bool:

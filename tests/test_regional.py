@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tas_lib.detection import area, roc
+from tas_lib.detection import area, area_less, roc
 from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS, tally
-from tas_lib.quality import COVERAGES, calibration, risk_coverage
+from tas_lib.quality import COVERAGES, calibration, gained, risk_coverage
 from tas_lib.regional import SEGMENTS, by_segment, levels
 
 
@@ -52,6 +52,17 @@ def test_the_area_of_two_normal_populations(rng):
     theory = stats.norm.cdf(14 / (7 * np.sqrt(2)))
     found = area(strain, ill, np.repeat(np.arange(400), 10))
     assert found.low < theory < found.high and found.high - found.low < 0.04
+
+
+def test_areas_of_the_same_segments_are_compared_pair_by_pair(rng):
+    ill, patient = rng.random(800) < 0.3, np.repeat(np.arange(80), 10)
+    first = rng.normal(np.where(ill, -2, -16), 7)
+    second = first + rng.normal(0, 7, 800)
+    less = area_less(first, second, ill, patient)
+    theory = stats.norm.cdf(14 / (7 * np.sqrt(2))) - stats.norm.cdf(14 / 14)
+    assert less.low < theory < less.high and less.low > 0
+    alone = [area(strain, ill, patient) for strain in (first, second)]
+    assert less.high - less.low < 0.8 * np.hypot(*(one.high - one.low for one in alone))
 
 
 @pytest.mark.parametrize("akinetic", [[True, True], [False, False], [True]])
@@ -108,6 +119,18 @@ def test_risk_falls_where_the_score_knows_the_error_and_nowhere_else(rng):
     blind = risk_coverage(rng.random(6000), error, patient)
     assert ((blind.low < 1.02) & (blind.high > 0.98)).all()
     assert blind.risk.iloc[-1] == pytest.approx(error.mean())
+
+
+def test_what_a_score_gains_lies_between_chance_and_knowledge(rng):
+    error, patient = rng.exponential(1, 1200), np.repeat(np.arange(100), 12)
+    assert gained(-error, error, patient).value == pytest.approx(1)
+    blind = gained(rng.random(1200), error, patient)
+    assert blind.low < 0 < blind.high and blind.high - blind.low < 0.2
+    half = np.where(rng.random(1200) < 0.5, -error, rng.permutation(-error))
+    found = gained(half, error, patient)
+    assert 0.3 < found.low < found.value < found.high < 0.7
+    risk = risk_coverage(half, error, patient).set_index(COVERAGES.round(2)).loc[0.8]
+    assert found.value == pytest.approx((error.mean() - risk.risk) / (error.mean() - risk.best))
 
 
 def test_scores_that_are_missing_are_refused():

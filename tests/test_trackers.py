@@ -220,7 +220,7 @@ def test_a_tolerance_is_for_those_who_iterate_in_windows(tmp_path):
     {
         "tas/tasnet": "TAS-Net",
         "speckle": "speckle tracking",
-        "burman/echotracker@es": "EchoTracker (Burman's data) from end-systole",
+        "burman/echotracker@es": "EchoTracker (Burman-like data) from end-systole",
         "myotracker@first": "MyoTracker from the first frame",
         "perfect tracking": "perfect tracking",
         "runs/mine": "runs/mine",

@@ -22,7 +22,7 @@ def show_address(app, config) -> None:
 
 
 def fold_parameters(app, docname: str, source: list[str]) -> None:
-    """Show a page's parameters with the values that ran, not their defaults: in the cell of imports,
+    """Show parameters with the values that ran, not their defaults: in the cell of imports,
     which follows, under its one bar, or in the next that is shown.
     """
     if not docname.startswith("notebooks/"):

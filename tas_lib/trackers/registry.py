@@ -28,7 +28,7 @@ LABELS = {
 }
 LEARNT = {  # data sets in the titles of archives; all networks that ship learnt the first
     "tas": "",
-    "burman": " (Burman's data)",
+    "burman": " (Burman-like data)",  # the paper's: theirs
     "labels": " (labels of speckle tracking)",
     "real": " (real data)",
 }
@@ -75,7 +75,7 @@ def title_of(name: str | Path) -> str:
 def label(title: str) -> str:
     """What readers call a tracker by its name or its title in archives; other words stay.
 
-    "burman/echotracker@es" -> "EchoTracker (Burman's data) from end-systole".
+    "burman/echotracker@es" -> "EchoTracker (Burman-like data) from end-systole".
     """
     name, start = _parted(title)
     data, _, base = str(name).rpartition("/")
