@@ -124,9 +124,7 @@ with TemporaryDirectory() as name:
     make_dataset(templates_in(folder / "templates"), folder / "s1", "s1", seed, **quiet)
     live = describe(folder / "s1", 1, **quiet)
     frames = themed(
-        lambda: pictures(folder / "s1", live, 4),
-        "End-systolic frames with meshes.",
-        kind="webp",
+        lambda: pictures(folder / "s1", live, 4), "End-systolic frames with meshes.", kind="webp"
     )
 frames
 

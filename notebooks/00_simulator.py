@@ -34,15 +34,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter
 
-from tas_lib.accuracy import (
-    FAR,
-    GOALS,
-    exact_image,
-    percent,
-    place,
-    relative_error,
-    scatterers,
-)
+from tas_lib.accuracy import FAR, GOALS, exact_image, percent, place, relative_error, scatterers
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.figures import show_power
 from tas_lib.parallel import side_by_side

@@ -37,14 +37,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from tas_lib.accuracy import (
-    FAR,
-    GOALS,
-    exact_image,
-    percent,
-    place,
-    scatterers,
-)
+from tas_lib.accuracy import FAR, GOALS, exact_image, percent, place, scatterers
 from tas_lib.book import glue, provenance, table, themed
 from tas_lib.figures import show_power
 from tas_lib.parallel import side_by_side
@@ -226,10 +219,7 @@ themed(draw, "Four B-mode pictures of a phantom with cysts and point targets", k
 # patients*: the probe and the sequence that film all {ref}`virtual patients <sec-patients>`, and so every cohort and what the trackers learn from:
 
 # %% tags=["hide-input"]
-table(
-    different,
-    {name: "{:.2f}" for row in different.values() for name in row if "%" in name},
-)
+table(different, {name: "{:.2f}" for row in different.values() for name in row if "%" in name})
 
 # %% tags=["remove-cell"]
 glue("other_sector", phantom_sector)

@@ -143,10 +143,7 @@ layers = [(acq.depth >= a) & (acq.depth < b) for a, b in zip(edges, edges[1:], s
 centres = (edges[1:] + edges[:-1]) / 2
 snr = {
     f"{count:,} scatterers": [statistics.snr(np.abs(frames[:, rows])) for rows in layers]
-    for count, frames in (
-        (frame_scatterers, speckle),
-        (CROWD * frame_scatterers, crowded),
-    )
+    for count, frames in ((frame_scatterers, speckle), (CROWD * frame_scatterers, crowded))
 }
 envelope = np.abs(crowded[:, acq.depth >= 60e-3]).ravel()
 envelope = envelope / np.sqrt(np.mean(envelope**2))

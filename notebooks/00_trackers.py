@@ -210,11 +210,7 @@ for key in ("cores", "points", "side"):
 for key in ("command", "commit", "date", "device"):
     glue(f"bench_{key}", bench[key])
 cost = pd.DataFrame(bench["trackers"])
-shown = {
-    "ms_per_frame": "ms a frame",
-    "floor_ms_per_frame": "least",
-    "peak_mb": "peak memory (MB)",
-}
+shown = {"ms_per_frame": "ms a frame", "floor_ms_per_frame": "least", "peak_mb": "peak memory (MB)"}
 cost = cost.pivot_table(list(shown), ["tracker", "preset"], "frames", sort=False)
 cost.columns = [f"{shown[key]}, {frames} frames" for key, frames in cost.columns]
 cost = cost.rename(index=label, level=0).rename_axis(index=[None, None])

@@ -84,7 +84,7 @@ for (kind, view), heart in patients.items():
     start = perf_counter()
     films[kind, view] = image(heart, poses[view], scanner, seed, operator=operator, progress=False)
     seconds.append(perf_counter() - start)
-glue("memory", peak_memory() or float("nan"))
+glue("memory", peak_memory())
 
 # %% tags=["hide-input"]
 film_player(

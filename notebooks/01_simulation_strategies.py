@@ -227,11 +227,7 @@ def draw():
         show_frame(ax, films[name], -1)
         seen = films[name].coherence.values[-1]
         image = ax.imshow(
-            np.ma.masked_less(seen, 0.01),
-            cmap="viridis",
-            vmin=0,
-            vmax=1,
-            extent=extent(template),
+            np.ma.masked_less(seen, 0.01), cmap="viridis", vmin=0, vmax=1, extent=extent(template)
         )
         ax.set(title=name, xlim=(-60, 75), ylim=(150, 30))
     figure.colorbar(image, ax=axes, shrink=0.8, label="coherence")

@@ -61,10 +61,7 @@ still = template.isel(time=[es] * coherences).assign_coords(time=0.1 * np.arange
 still.attrs |= {"es_frame": 0, "ed_frame": 0}
 asked = xr.zeros_like(correlation(still)) + xr.DataArray(levels, dims="time")
 held = correlation(
-    s2(
-        Scene(still, seed, operator=operator, progress=False),
-        asked.assign_coords(time=still.time),
-    )
+    s2(Scene(still, seed, operator=operator, progress=False), asked.assign_coords(time=still.time))
 )
 
 means = held.values.reshape(coherences, -1).mean(1)

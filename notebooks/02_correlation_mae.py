@@ -38,7 +38,6 @@ from itertools import combinations, islice
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import xarray as xr
 
 from tas_lib import paper
@@ -109,7 +108,7 @@ def draw():
         name: curves[key].isel(seed=0) for name, key in chosen.items() if key[1] <= 1
     }
     figure, axes = plt.subplots(1, len(shown), figsize=(12, 3), sharey=True)
-    cmap = sns.color_palette("viridis", as_cmap=True)
+    cmap = plt.colormaps["viridis"]
     for ax, (name, values) in zip(axes, shown.items(), strict=True):
         draw_curves(ax, values, es, cmap)
         ax.set_title(name)

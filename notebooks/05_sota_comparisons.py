@@ -177,7 +177,7 @@ table(from_truth)
 
 # %% [markdown]
 # Agreement is not accuracy: two drawings followed by perfect tracking, which passes all of their errors on, differ by {glue:text}`twice_perfect:s`, followed by EchoTracker by
-# {glue:text}`twice_echotracker:s` and by speckle tracking by {glue:text}`twice_speckle:s` % strain, whatever these are from the truth. Whoever hardly heeds where the wall was drawn agrees with himself.
+# {glue:text}`twice_echotracker:s` and by speckle tracking by {glue:text}`twice_speckle:s` % strain, whatever these are from the truth. A tracker that hardly heeds where the wall was drawn agrees with itself.
 #
 # ## As good as another observer?
 #

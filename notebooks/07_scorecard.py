@@ -35,14 +35,12 @@ import pandas as pd
 
 from tas_lib import paper
 from tas_lib.agreement import TRUTH
-from tas_lib.bland_altman import Estimate
 from tas_lib.book import archived, glue, provenance, table, told
 from tas_lib.claims import (
     DISEASES,
     FAR_MORE,
     FOLDED,
     GROWTH,
-    LEAST,
     NAMED,
     PAR,
     REDUCED,
@@ -55,15 +53,8 @@ from tas_lib.claims import (
     best_s1,
 )
 from tas_lib.comparison import people
-from tas_lib.evidence import (
-    COHORTS,
-    DESIGNS,
-    Evidence,
-    absolute,
-    estimate,
-    less,
-    ratio,
-)
+from tas_lib.evidence import COHORTS, DESIGNS, Evidence, absolute, estimate, less, ratio
+from tas_lib.intervals import FEWEST, Estimate
 from tas_lib.numbers import called
 from tas_lib.scorecard import scorecard
 from tas_lib.trackers import registry, weights
@@ -139,7 +130,7 @@ limits = {
     "a refinement that stays stable, growth of the motion's error at most": GROWTH,
     '"a few seconds", at most': SECONDS,
     "GLS error between diseases, % strain, at most (the paper's)": DISEASES,
-    "patients of a disease, at least": LEAST,
+    "patients of a disease, at least": FEWEST,
 }
 table(pd.Series(limits, name="limit").to_frame(), "{:g}")
 
@@ -215,11 +206,7 @@ GOALS = {  # unit, limit, what was found
         0,
         [less(mte, TASNET, name) for name in trained],
     ),
-    f"GLS error, {NAMED}: likewise": (
-        STRAIN,
-        0,
-        [less(gls, TASNET, name) for name in trained],
-    ),
+    f"GLS error, {NAMED}: likewise": (STRAIN, 0, [less(gls, TASNET, name) for name in trained]),
     "MTE, HUNT-A: over speckle tracking's": (
         "ratio",
         0.8,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tas_lib.simulator import Acquisition
+from tas_lib.simulator import Acquisition, uniform
 from tas_lib.simulator.exact import band, beamform, echo_spectra
 
 FAR = 20e-3  # range [m] from which on the second goal holds
@@ -23,9 +23,8 @@ def scatterers(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x, z [m] and normal coefficients (count,) of points, uniform over the sector."""
     rng = np.random.default_rng(seed)
-    r = np.sqrt(rng.uniform(acq.r_min**2, acq.r_max**2, count))
-    angle = rng.uniform(-acq.sector / 2, acq.sector / 2, count)
-    return *place(r, angle), rng.standard_normal(count)
+    area = acq.sector / 2 * (acq.r_max**2 - acq.r_min**2)
+    return *uniform(acq, acq.r_max, count / area, rng), rng.standard_normal(count)
 
 
 def exact_image(

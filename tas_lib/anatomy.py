@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from tas_lib.errors import InputError, check_positive
+from tas_lib.errors import InputError, check_choice, check_positive
 from tas_lib.tables import ANGLES, Table, check_tables, dot, harmonics_of, knots, slopes_of
 
 LEVELS = ("basal", "mid", "apical")
@@ -196,8 +196,7 @@ class Anatomy:
 
     def view_line(self, view: str) -> np.ndarray:
         """(145, 3) [m], mid-wall, image-left base to image-right; equal steps in a half."""
-        if view not in VIEWS:
-            raise InputError("heart", "view", f"is {view!r}", f"choose one of {', '.join(VIEWS)}")
+        check_choice("heart", "view", view, VIEWS)
         left, right = (self.wall_line(ANGLES[WALLS.index(wall)], 0.5, 73) for wall in VIEWS[view])
         return np.concatenate((left[:0:-1], right))
 
@@ -218,10 +217,12 @@ class Anatomy:
 
     @cached_property
     def mid_rings(self) -> Material:
+        """72 points in the middle of the wall at each of the three levels."""
         return self._rings(0.5, 72)
 
     @cached_property
     def walls(self) -> tuple[Material, Material]:
+        """Endo- and epicardial points of the 18 segments, six at each of the three levels."""
         return self._rings(0.0, 6), self._rings(1.0, 6)
 
     @cached_property
@@ -257,34 +258,22 @@ class Anatomy:
         to_base = (self.length - origin[2] - middle @ rise) / np.hypot(*rise)
         base = middle - to_base * away
         curves = []
-        for outside in (self._outside_endo, self._outside_epi):
+        for layer in ("endo", "epi"):
 
-            def last_inside(
-                start: np.ndarray, directions: np.ndarray, outside: Callable = outside
-            ) -> np.ndarray:
-                """The points (n, 2) where rays from `start` leave the surface, by bisection."""
-                low, high = np.zeros((len(directions), 1)), np.full((len(directions), 1), 1.0)
-                for _ in range(50):
-                    half = (low + high) / 2
-                    out = outside(origin + (start + half * directions) @ frame)[:, None]
-                    low, high = np.where(out, low, half), np.where(out, half, high)
-                return start + low * directions
+            def outside(flat: np.ndarray, layer: str = layer) -> np.ndarray:
+                x, y, z = (origin + flat @ frame).T
+                wall = self.inner(z) if layer == "endo" else self.outer(z, np.arctan2(y, x))
+                return np.hypot(x, y) >= wall
 
-            if outside(origin + np.stack((middle, base)) @ frame).any():
+            if outside(np.stack((middle, base))).any():
                 problem = "is in a plane that misses the cavity at the ventricle's centre or base"
                 raise InputError("plane", "origin", problem, "move it nearer to the long axis")
-            corners = last_inside(base, np.stack((-side, side))) - middle
+            corners = _last_inside(base, np.stack((-side, side)), outside) - middle
             first, last = np.arctan2(corners @ side, corners @ away)
             angle = np.linspace(first, last, OUTLINE)[:, None]
-            curves.append(last_inside(middle, np.cos(angle) * away + np.sin(angle) * side))
+            rays = np.cos(angle) * away + np.sin(angle) * side
+            curves.append(_last_inside(middle, rays, outside))
         return curves[0], curves[1]
-
-    def _outside_endo(self, points: np.ndarray) -> np.ndarray:
-        return np.hypot(points[:, 0], points[:, 1]) >= self.inner(points[:, 2])
-
-    def _outside_epi(self, points: np.ndarray) -> np.ndarray:
-        theta = np.arctan2(points[:, 1], points[:, 0])
-        return np.hypot(points[:, 0], points[:, 1]) >= self.outer(points[:, 2], theta)
 
     def distance(self, points: np.ndarray) -> np.ndarray:
         """Distance (n,) [m] of points (n, 3) outside the epicardium, about; 0 inside."""
@@ -295,3 +284,13 @@ class Anatomy:
             radius / self._breadth(self._weights(z)[0], harmonics), along / self.centre
         )
         return np.hypot(radius, along) * (1 - 1 / np.maximum(level, 1))
+
+
+def _last_inside(start: np.ndarray, rays: np.ndarray, outside: Callable) -> np.ndarray:
+    """Where unit rays (n, 2) from `start` go outside (n, 2) [m], by bisection, up to 1 m away."""
+    low, high = np.zeros((len(rays), 1)), np.ones((len(rays), 1))
+    for _ in range(50):
+        half = (low + high) / 2
+        out = outside(start + half * rays)[:, None]
+        low, high = np.where(out, low, half), np.where(out, half, high)
+    return start + low * rays

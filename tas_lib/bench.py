@@ -6,6 +6,8 @@ scaled up, as it grows in proportion to both. FastSIMUS is measured where it is 
 
 from __future__ import annotations
 
+import resource
+import sys
 from itertools import cycle, islice
 from time import perf_counter
 from typing import Any
@@ -24,10 +26,7 @@ from tas_lib.simulator.reference import parameters
 
 
 def frames_per_second(
-    operator: SectorOperator,
-    count: int = 200_000,
-    frames: int = 200,
-    progress: bool = False,
+    operator: SectorOperator, count: int = 200_000, frames: int = 200, progress: bool = False
 ) -> float:
     """Frames a second, sustained over `frames` frames of `count` scatterers that move."""
     scenes = [scatterers(operator.acq, count, seed) for seed in range(4)]
@@ -164,17 +163,8 @@ def bench_simulator(
     }
 
 
-def peak_memory() -> float | None:
-    """Largest resident memory so far of this process, or of any that it has waited for [MB].
-
-    None where the system doesn't say.
-    """
-    try:
-        import resource
-    except ImportError:
-        return None
-    import sys
-
+def peak_memory() -> float:
+    """Largest resident memory so far of this process, or of any that it has waited for [MB]."""
     unit = 1 if sys.platform == "darwin" else 1024
     both = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
     return max(resource.getrusage(who).ru_maxrss for who in both) * unit / 1e6

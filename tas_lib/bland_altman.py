@@ -16,17 +16,9 @@ import pandas as pd
 from scipy import stats
 
 from tas_lib.errors import InputError
-from tas_lib.intervals import interval
+from tas_lib.intervals import Estimate, interval
 
 LIMIT = stats.norm.ppf(0.975)  # 1.96 SD: where 95 % of normal differences lie
-
-
-class Estimate(NamedTuple):
-    """A number and its interval; without one, both ends are NaN."""
-
-    value: float
-    low: float  # end of the 95 % interval
-    high: float  # the other end
 
 
 class Agreement(NamedTuple):
@@ -67,7 +59,7 @@ def of_patients(first: np.ndarray, second: np.ndarray, patient: np.ndarray) -> d
     (n,), with intervals by bootstrap of patients.
 
     The SD of few patients who are drawn again is too small, by sqrt((P - 1) / P) where pairs of a
-    patient are alike; that is made good. The slope is that of the difference over the mean of
+    patient are alike; this is corrected. The slope is that of the difference over the mean of
     both: a bias that grows with what is measured. patient (n,): whose each pair is. A draw of one
     pair alone has no slope: 0. Raises InputError.
     """

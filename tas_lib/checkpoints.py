@@ -22,7 +22,7 @@ from tas_lib import ranks
 from tas_lib.errors import InputError, unwritable
 from tas_lib.recording import replacing
 from tas_lib.trackers.tracker import Network
-from tas_lib.trackers.weights import BROKEN, write
+from tas_lib.trackers.weights import write
 
 COLUMNS = "step", "loss", "rate", "validation_mte_mm", "seconds"  # of log.csv
 
@@ -82,7 +82,7 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
         kinds = {"run": dict, "step": int, "best": float, "seconds": float, "commits": list}
         if not all(isinstance(state[key], kind) for key, kind in kinds.items()):
             raise TypeError("its state has values of other types")
-    except BROKEN as error:
+    except Exception as error:
         problem = f"is no checkpoint ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "delete it to start anew") from error
     run = json.loads(json.dumps(run))
@@ -96,7 +96,7 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
 
 
 def left(folder: Path) -> int:
-    """Steps that the run in a folder has not made yet, by its checkpoint. Raises InputError."""
+    """Steps left to the run in a folder, by its checkpoint; 0 without one. Raises InputError."""
     path = folder / "last.safetensors"
     if not path.exists():
         return 0
@@ -104,7 +104,7 @@ def left(folder: Path) -> int:
         with safe_open(path, "pt") as file:
             state = json.loads(file.metadata()["state"])
         return state["run"]["budget"]["steps"] - state["step"]
-    except BROKEN as error:
+    except Exception as error:
         problem = f"is no checkpoint ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "delete it") from error
 

@@ -28,20 +28,18 @@ from tas_lib.evidence import (
 from tas_lib.fidelity import TEMPLATE
 from tas_lib.intervals import FEWEST
 from tas_lib.regional import SEGMENTS, levels
-from tas_lib.significance import HIGH as PAR  # a ratio of errors that is "on a par", at most
-from tas_lib.significance import (
-    LOW as REDUCED,  # what is left where there are "substantially" fewer
-)
+from tas_lib.significance import HIGH, LOW
 from tas_lib.trackers.registry import label
 from tas_lib.verdicts import Quantity
 
+PAR = HIGH  # ratio of errors that is "on a par", at most
+REDUCED = LOW  # what is left where there are "substantially" fewer
 SAME_ORDER = 2.0  # ratio of differences that is "of the same order", at most
 GROWTH = 1.1  # ratio of motion errors, later networks to the first, of a stable refinement
 FAR_MORE = 2.0  # times as many folded films
 SECONDS = 5.0  # "a few", for a film of 64 frames
 DISEASES = 0.6  # of GLS error between diseases [% strain]
 NAMED = "SSHF, HUNT and HUNT-A"  # COHORTS, in words
-LEAST = FEWEST  # patients of a disease, to count
 MAE = "error of correlation (MAE), virtual templates"
 STRAIN, FOLDED = "% strain", "% of films"  # units
 TASNET, REFERENCE = "tas/tasnet", "speckle"
@@ -293,10 +291,10 @@ def c21(e: Evidence) -> Findings:
     errors = {
         name: some
         for name, some in absolute(paired).groupby(disease)
-        if name != "healthy" and len(some) >= LEAST
+        if name != "healthy" and len(some) >= FEWEST
     }
     if len(errors) < 2:
-        return f"there are no two diseases of {LEAST} patients each in {NAMED}"
+        return f"there are no two diseases of {FEWEST} patients each in {NAMED}"
     return [
         Quantity(f"GLS error: {one} less {two}", apart(errors[one], errors[two]), DISEASES, STRAIN)
         for one, two in permutations(errors, 2)

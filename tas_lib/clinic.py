@@ -21,7 +21,7 @@ from tqdm import tqdm
 from tas_lib import __version__, recording
 from tas_lib.anatomy import VIEWS, WALLS
 from tas_lib.artefacts import Console, Scanner
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 from tas_lib.heart import Heart
 from tas_lib.mesh import mesh_from_walls
 from tas_lib.parallel import in_order
@@ -54,9 +54,7 @@ class Pose:
     elevation: float = 0.0  # and out of the plane [m]
 
     def __post_init__(self) -> None:
-        if self.view not in VIEWS:
-            remedy = f"choose one of {', '.join(VIEWS)}"
-            raise InputError("pose", "view", f"{self.view!r} is unknown", remedy)
+        check_choice("pose", "view", self.view, VIEWS)
         limits = {"apex_depth": 0.1, "tilt": 1, "foreshortening": 1, "rotation": np.pi}
         for field, limit in {**limits, "lateral": 0.1, "elevation": 0.1}.items():
             if not abs(getattr(self, field)) <= limit:

@@ -25,7 +25,7 @@ from tas_lib.anatomy import VIEWS
 from tas_lib.artefacts import Scanner
 from tas_lib.clinic import Pose, image
 from tas_lib.collection import Collection
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 from tas_lib.heart import Heart
 from tas_lib.patients import random_heart
 from tas_lib.simulator import CLINICAL, operator_of
@@ -110,9 +110,7 @@ def _file(patient: int, visit: str, view: str) -> str:
 
 def known(name: str) -> Cohort:
     """The cohort of that name. Raises InputError."""
-    if name not in COHORTS:
-        problem = f"{name!r} is unknown"
-        raise InputError("cohort", "name", problem, f"choose one of {', '.join(COHORTS)}")
+    check_choice("cohort", "name", name, COHORTS)
     return COHORTS[name]
 
 
@@ -180,9 +178,7 @@ def make_cohort(
     other versions made a part of it.
     """
     cohort = known(name)
-    if profile not in PROFILES:
-        problem = f"{profile!r} is unknown"
-        raise InputError("cohort", "profile", problem, f"choose one of {', '.join(PROFILES)}")
+    check_choice("cohort", "profile", profile, PROFILES)
     n = next(k for k in (n, PROFILES[profile].patients, cohort.patients) if k is not None)
     if n < 1 or seed < 0:
         problem = f"are {n} and {seed}"

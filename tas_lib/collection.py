@@ -56,9 +56,9 @@ class Collection:
         *,
         strict: bool = False,
     ) -> dict[str, str]:
-        """Enter what `make` writes and returns of each item -> why there is none, by file.
+        """Make each missing item and enter it in the manifest -> reasons of failures, by file.
 
-        What cannot be made is there no longer, if it was, so that nothing outlives its source.
+        The earlier file of an item that can no longer be made is removed.
         workers, scheduler: see `farm.each`. strict: raise the first InputError instead.
         """
         failed = {}
@@ -103,8 +103,7 @@ class Collection:
     def _write(self, whole: bool = False) -> None:
         self.manifest["whole"] = whole
         self.manifest["recordings"] = [self._entries[name] for name in sorted(self._entries)]
-        with recording.replacing(self.folder / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(self.manifest, indent=1))
+        recording.write_text(self.folder / MANIFEST, json.dumps(self.manifest, indent=1))
 
     def _add_versions(self) -> None:
         """Make the versions of today the last of `made_with`."""
@@ -164,7 +163,7 @@ def manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
 
 
 def whole_manifest_of(folder: str | Path, remedy: str) -> dict[str, Any]:
-    """The same of a finished one alone: who learns or judges needs all. Raises InputError."""
+    """As `manifest_of`, of a finished collection alone, as training needs it. Raises InputError."""
     manifest = manifest_of(folder, remedy)
     if not manifest.pop("whole", True):  # the first ones did not say
         problem = "are not all there: making them goes on, or was cut short"

@@ -56,9 +56,8 @@ def _rows(file: str, folder: Path) -> list[dict[str, Any]]:
     mesh, es, time = ds.mesh.values, int(ds.attrs["es_frame"]), ds.time.values
     ed = int(ds.attrs.get("ed_frame", 0))
     gls, segments = (100 * strain for strain in longitudinal_strain(mesh, ed))
-    whole = ds.attrs.get("cycle") == "ED to ED"
-    if "correlation" not in ds:
-        raise InputError(folder / file, "correlation", "is missing", MAKE)
+    whole = recording.whole_beat(ds)
+    recording.need(ds, ["correlation"], MAKE, folder / file)
     sides = time[es] + np.array([-AFTER, AFTER])
     near = [np.abs(time - t).argmin() for t in sides if 0 <= t <= time[-1]]
     wall, blood = [], []
@@ -66,11 +65,10 @@ def _rows(file: str, folder: Path) -> list[dict[str, Any]]:
         frame, where = ds.bmode.values[t], (mesh[t], ds.z.values, ds.x.values)
         wall.append(frame[mask(*where)].mean())
         blood.append(frame[cavity(*where)].mean())
-    row = {name: ds.attrs.get(name, "not stated") for name in ("patient", *COUNTED)}
     return [
-        {"file": file}
-        | row
-        | {
+        {
+            "file": file,
+            **{name: ds.attrs.get(name, "not stated") for name in ("patient", *COUNTED)},
             "frames": len(time),
             "frame_rate": (len(time) - 1) / time[-1],
             "heart_rate": 60 / time[-1] if whole else np.nan,

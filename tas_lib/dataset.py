@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from tas_lib import recording, strategies
 from tas_lib.collection import Collection, digest
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 from tas_lib.parallel import one_thread
 from tas_lib.recording import MESH_DIMS
 from tas_lib.scene import Choices, Scene, acquisition_for
@@ -86,9 +86,7 @@ def labelled(template: xr.Dataset) -> xr.Dataset:
 
 def check_strategy(strategy: str, known: Names[str] = (*FILMS, LABELS)) -> None:
     """Raises InputError for an unknown name."""
-    if strategy not in known:
-        problem = f"{strategy!r} is unknown"
-        raise InputError("simulation", "strategy", problem, f"choose one of {', '.join(known)}")
+    check_choice("simulation", "strategy", strategy, known)
 
 
 def templates_in(folder: str | Path) -> list[Path]:

@@ -6,14 +6,11 @@ whose measured strain is above a threshold, which runs from the most shortened s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.stats import rankdata
 
-from tas_lib.bland_altman import Estimate
 from tas_lib.errors import InputError
-from tas_lib.intervals import interval, one_by_one, rows_by
+from tas_lib.intervals import Estimate, of_rows
 
 AKINETIC = -5.0  # end-systolic strain [%]; our choice: scars of our hearts have -3 to 2
 
@@ -40,7 +37,7 @@ def area(strain: np.ndarray, akinetic: np.ndarray, patient: np.ndarray) -> Estim
     as chance, 0.5. Raises InputError.
     """
     strain, akinetic = _checked(strain, akinetic)
-    return _estimate(lambda some: _area(strain[some], akinetic[some]), patient)
+    return of_rows(lambda some: _area(strain[some], akinetic[some]), patient)
 
 
 def area_less(
@@ -52,13 +49,7 @@ def area_less(
     def apart(some: np.ndarray) -> float:
         return _area(first[some], akinetic[some]) - _area(second[some], akinetic[some])
 
-    return _estimate(apart, patient)
-
-
-def _estimate(statistic: Callable[[np.ndarray], float], patient: np.ndarray) -> Estimate:
-    """A statistic of rows (n,), with its interval by patient."""
-    ends = interval(rows_by(patient), one_by_one(lambda drawn: statistic(np.concatenate(drawn))))
-    return Estimate(statistic(np.arange(len(patient))), *ends)
+    return of_rows(apart, patient)
 
 
 def _area(strain: np.ndarray, akinetic: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from tas_lib.errors import InputError
-from tas_lib.recording import replacing, spacing
+from tas_lib.recording import spacing, write_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -139,9 +139,8 @@ def write(drawing: Drawing, form: str, path: str | Path) -> Path:
     """Write a drawing as JSON of that format, whole or not at all. Raises InputError."""
     data = {"format": form, "coordinates": COORDINATES} | asdict(drawing)
     del data["source"]
-    with replacing(path) as temporary:
-        text = json.dumps(data, ensure_ascii=False, indent=1, default=np.ndarray.tolist)
-        temporary.write_text(text + "\n", "utf-8")
+    text = json.dumps(data, ensure_ascii=False, indent=1, default=np.ndarray.tolist)
+    write_text(path, text + "\n")
     return Path(path)
 
 

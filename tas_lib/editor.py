@@ -62,9 +62,8 @@ def _data(recording: xr.Dataset) -> dict[str, Any]:
     attrs, frames = recording.attrs, recording.frame.values.tolist()
     corner = np.array([float(recording[axis][0]) for axis in "xz"])
     size: Any = (int(attrs[f"file_{name}"]) for name in ("rows", "columns", "frames"))
-    clip = vars(Clip(attrs["source"], *size)) | {
-        "sop_instance_uid": attrs.get("sop_instance_uid", "")
-    }
+    clip = vars(Clip(attrs["source"], *size))
+    clip["sop_instance_uid"] = attrs.get("sop_instance_uid", "")
     marks = {name: frames[attrs[name]] for name in ("ed_frame", "es_frame") if name in attrs}
     if attrs.get("cycle") in ("ED to ED", "ED to ES"):
         marks["last_frame"] = frames[-1]

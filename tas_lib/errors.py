@@ -2,8 +2,9 @@
 
 import errno
 import math
+from collections.abc import Collection
 
-MOST = 2**28  # numbers in a clip: what holds more is not read, lest it fill the memory
+MOST = 2**28  # numbers in a clip: larger ones, which could fill the memory, are refused
 
 
 class InputError(ValueError):
@@ -40,3 +41,10 @@ def check_positive(where: str, thing: object, *fields: str) -> None:
         value = getattr(thing, field)
         if not (math.isfinite(value) and value > 0):
             raise InputError(where, field, f"is {value}", "give a positive number in SI units")
+
+
+def check_choice(where: str, field: str, value: str, known: Collection[str]) -> None:
+    """Raise an InputError where a value is none of those known."""
+    if value not in known:
+        remedy = f"choose one of {', '.join(known)}"
+        raise InputError(where, field, f"{value!r} is unknown", remedy)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from tas_lib.error_parts import parts
 from tas_lib.mesh import folds
-from tas_lib.recording import spacing
+from tas_lib.recording import spacing, whole_beat
 from tas_lib.strain import longitudinal_strain, segment_nodes
 from tas_lib.trackers.tracker import Tracker, track
 
@@ -74,7 +74,7 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
     )
     visible = visibility > VISIBLE if "visibility" in tracked else None
     extent = (spacing(recording) * [recording.sizes[a] for a in ("x", "z")]).tolist()
-    whole = recording.attrs.get("cycle") == "ED to ED"
+    whole = whole_beat(recording)
     distance = np.linalg.norm(found - truth, axis=-1)
     (gls, segments), (gls_true, segments_true) = (
         longitudinal_strain(m, ed) for m in (found, truth)

@@ -16,10 +16,9 @@ import pandas as pd
 
 from tas_lib import archive
 from tas_lib.agreement import GLOBAL, pairs, strains
-from tas_lib.bland_altman import Estimate
 from tas_lib.comparison import people
 from tas_lib.errors import InputError
-from tas_lib.intervals import Statistic, interval, interval_apart, means
+from tas_lib.intervals import Estimate, Statistic, interval, interval_apart, means
 from tas_lib.refinement import CHAINS
 
 COHORTS = "sshf", "hunt", "hunt-a"
@@ -152,8 +151,8 @@ def absolute(paired: pd.DataFrame) -> pd.Series:
 def estimate(values: np.ndarray, statistic: Statistic = means) -> Estimate:
     """A statistic of patients' values (P, ...) with its 95 % interval: see `interval`.
 
-    There is none where all patients are alike: that those drawn again are, too, tells nothing of
-    others. Raises InputError where there is none, or one is not known.
+    It has none where all patients are alike: drawing them again cannot show how others vary. Raises
+    InputError where there is no value, or one is not known.
     """
     values = np.asarray(values, float)
     if not (len(values) and np.isfinite(values).all()):

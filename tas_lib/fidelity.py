@@ -2,7 +2,7 @@
 
     MAE = mean over points and frames of |C_sim - C|
 
-beside what two simulations by Strategy 3 differ by that have nothing but their seed apart.
+beside the difference between two simulations by Strategy 3 that differ in their seed alone.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _rows(path: Path, seed: int, truth: bool) -> list[dict[str, Any]]:
     virtual = "elevation" in template
     if truth and not virtual:
         problem = "is not known: this is no virtual patient"
-        raise InputError(path, "true motion", problem, "leave --truth away")
+        raise InputError(path, "true motion", problem, "leave --truth out")
     if virtual and not truth:
         template = coarse(template)
     es, real = int(template.attrs["es_frame"]), correlation(template)
@@ -85,16 +85,11 @@ def _rows(path: Path, seed: int, truth: bool) -> list[dict[str, Any]]:
     }
     curves[FLOOR] = s3(other, real)[-1].correlation
     about = {"file": path.name} | {name: template.attrs.get(name) for name in ABOUT}
-    return [
-        about
-        | {"strategy": name, "mae": _apart(values, curves["S3"] if name == FLOOR else real, es)}
-        | _told(values, es)
-        for name, values in curves.items()
-    ]
-
-
-def _apart(one: xr.DataArray, other: xr.DataArray, es: int) -> float:
-    return float(mean_absolute_error(one, other, es).mean())
+    rows = []
+    for name, values in curves.items():
+        mae = mean_absolute_error(values, curves["S3"] if name == FLOOR else real, es)
+        rows.append(about | {"strategy": name, "mae": float(mae.mean())} | _told(values, es))
+    return rows
 
 
 def _told(curves: xr.DataArray, es: int) -> dict[str, float]:

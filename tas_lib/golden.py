@@ -7,7 +7,6 @@ original network made of them, and the losses and gradients of a synthetic targe
 from __future__ import annotations
 
 import json
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ import torch
 from torch import Tensor
 
 from tas_lib.errors import InputError
-from tas_lib.trackers.cotracker import CoTracker, Sizes, correlation, join, waves
-from tas_lib.trackers.layers import pyramid
-from tas_lib.trackers.losses import published_losses
-from tas_lib.trackers.weights import BROKEN
+from tas_lib.trackers.cotracker import CoTracker, Sizes, Window, join, waves
+from tas_lib.trackers.layers import correlation, pyramid
+from tas_lib.trackers.losses import path_error, visibility_error
 
 PATH, VISIBILITY, LOSS, GRADIENT = 2e-4, 2e-5, 1e-5, 2e-3  # tolerances; the first in pixels
 STEP = 5e-5  # of what the encoder and single iterations make of given numbers, which are below 20
@@ -44,7 +42,7 @@ def compare(path: str | Path) -> dict[str, tuple[float, float]]:
         return out
     except InputError as error:
         raise InputError(path, error.field, error.problem, error.remedy) from error
-    except BROKEN as error:
+    except Exception as error:
         problem = f"lacks something or has it in another shape ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "give a golden file of CoTracker 1") from error
 
@@ -53,7 +51,7 @@ def _read(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (*BROKEN, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+    except Exception as error:
         problem = f"is no .npz of numbers ({type(error).__name__})"
         raise InputError(path, "file", problem, "give a golden file of CoTracker 1") from error
 
@@ -190,3 +188,23 @@ def _add_training(
     lengths, value = torch.stack([g.double().norm() for g in gradients]), golden["loss/grad_l2"]
     least = FLOOR * value.max()
     gaps.add("gradients, relative", lengths, value, GRADIENT, value.clamp(min=least))
+
+
+def published_losses(
+    windows: list[Window], tracks: Tensor, seen: Tensor, valid: Tensor
+) -> tuple[Tensor, Tensor]:
+    """CoTracker's two losses of a film with T frames; training uses the first + 10 x the second.
+
+    tracks (T, N, 2) [px]; seen (T, N) bool; valid (T, N) 0 or 1; points in the windows' order. Each
+    window's errors, which are means already, are divided by its number of points and summed; the
+    visibility's score is a probability in place of a logit.
+    """
+    path, visibility = torch.zeros(()), torch.zeros(())
+    for first, _, found, logits in windows:
+        n = logits.shape[1]
+        span = slice(first, min(first + len(logits), len(tracks)))
+        there, size = valid[span, :n], span.stop - first
+        path = path + path_error(found[:, :size], tracks[span, :n], there) / n
+        score = logits[:size].sigmoid()
+        visibility = visibility + visibility_error(score, seen[span, :n], there) / n
+    return path, visibility

@@ -1,4 +1,4 @@
-"""What is looked at in an HDF5 file before its library may read it, which trusts files too much."""
+"""Checks of an HDF5 file before its library, which trusts files too much, reads it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ REMEDY = "write it again with recording.save"
 
 
 def check(path: str | Path) -> None:
-    """Raise an InputError where a file can't be read to the end, or takes numbers from another.
+    """Raise an InputError where reading would never end, or take numbers from another file.
 
-    Damaged ones raise whatever h5py stumbles over.
+    Other damage raises whatever h5py raises.
     """
     _check_heaps(path)
     with h5py.File(path) as file:

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from tas_lib.anatomy import VIEWS, WALLS, Anatomy, Material
 from tas_lib.chambers import tissue
 from tas_lib.cycle import Cycle
-from tas_lib.errors import InputError, check_positive
+from tas_lib.errors import InputError, check_choice, check_positive
 from tas_lib.tables import Table, check_tables, dot, knots
 
 LIFT_WIDTH = 0.12  # of the length: radius within which the apex is lifted [C]
@@ -158,8 +158,7 @@ class Heart:
 
     def _lengths(self, view: str, t: ArrayLike) -> np.ndarray:
         """Of the six segments [m] along the mid-wall line of a view: t.shape + (6,)."""
-        if view not in VIEWS:
-            raise InputError("heart", "view", f"is {view!r}", f"choose one of {', '.join(VIEWS)}")
+        check_choice("heart", "view", view, VIEWS)
         line, times = self.anatomy.view_lines[view], np.asarray(t, np.float64)
         steps = [np.diff(self.move(line, at), axis=0) for at in times.ravel()]
         return np.linalg.norm(steps, axis=-1).reshape(*times.shape, 6, -1).sum(axis=-1)

@@ -1,15 +1,15 @@
 """How sure a number is of other patients: percentiles of bootstrap draws, wide enough for few.
 
-Patients are drawn again, with all that was measured of each. As such, percentiles of the mean of
-few are too near: by sqrt((n - 1) / n), and as those of a normal, not of Student's t. Both are made
-good by percentiles farther out (Hesterberg 2015, DOI 10.1080/00031305.2015.1089789). Fewer than
-FEWEST patients have no draws as far out as that, and get no interval.
+Patients are drawn again, with all that was measured of each. Of few patients, percentile intervals
+of the mean are too narrow: by sqrt((n - 1) / n), and as those of a normal, not of Student's t.
+Percentiles farther out correct both (Hesterberg 2015, DOI 10.1080/00031305.2015.1089789). Fewer
+than FEWEST patients have no draws as far out as that, and get no interval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,14 @@ from scipy.stats import bootstrap, norm, t
 DRAWS = 4_000
 FEWEST = 5
 Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+class Estimate(NamedTuple):
+    """A number and its interval; without one, both ends are NaN."""
+
+    value: float
+    low: float  # end of the 95 % interval
+    high: float  # the other end
 
 
 def means(draws: np.ndarray) -> np.ndarray:
@@ -64,6 +72,12 @@ def interval_apart(first: np.ndarray, second: np.ndarray) -> tuple[float, float]
     )
     low, high = found.confidence_interval
     return float(low), float(high)
+
+
+def of_rows(statistic: Callable[[np.ndarray], float], patient: np.ndarray) -> Estimate:
+    """A statistic of the numbers of rows, (n,), with its interval; patient (n,): whose rows are."""
+    ends = interval(rows_by(patient), one_by_one(lambda drawn: statistic(np.concatenate(drawn))))
+    return Estimate(statistic(np.arange(len(patient))), *ends)
 
 
 def rows_by(patient: np.ndarray) -> np.ndarray:

@@ -24,8 +24,8 @@ PASSING = "commit", "date", "threads"  # of `facts`: they change no result that 
 class Journal:
     """Rows of items by their keys, in a file of one line each; without a path, in none.
 
-    made: what the rows depend on, beside their item. Lines of anything else, of other code or
-    versions, or cut short are passed over. Raises InputError where the file cannot be used, or is
+    made: what the rows depend on, beside their item. Lines made otherwise, by other code or
+    versions, or cut short are ignored. Raises InputError where the file cannot be used, or is
     used by another process.
     """
 
@@ -65,7 +65,7 @@ class Journal:
 
 @contextmanager
 def unfinished(out: Path | None, **made: Any) -> Iterator[Journal]:
-    """A `Journal` beside the file that will be written, which goes away when all is done.
+    """A `Journal` beside the file `out`, deleted when all is done.
 
     Raises InputError where no file can be written, so that a long run does not end there.
     """

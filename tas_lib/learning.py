@@ -43,9 +43,10 @@ def learn(
     """Train the network of a name and size on the collection in `data` -> validation MTE [mm].
 
     Initial weights, order and variation of the examples follow from `seed`; or the weights are at
-    first those in the file `init`, see `weights.begin_from`, and encoders need no start of their
-    own. Under `torchrun` every process sees a batch of its own a step; one learns the error, others
-    infinity. The weights' card tells the `command`, if there was one. Raises InputError.
+    first those in the file `init`, see `weights.begin_from`, and the first steps, in which encoders
+    alone learn, are left out. Under `torchrun` every process sees a batch of its own a step; one
+    learns the error, others infinity. The weights' card tells the `command`, if there was one.
+    Raises InputError.
     """
     check_device(device)
     torch.manual_seed(seed)

@@ -57,17 +57,16 @@ def bandwidth(width: float) -> float:
     return HALF / width
 
 
-def least_distance(
-    correlation: np.ndarray, axial: float, lateral: float, window: Window = Window()
-) -> np.ndarray:
+def least_distance(correlation: np.ndarray, axial: float, lateral: float) -> np.ndarray:
     """Mean distance [m] by which a point is missed at least, found by comparing grey levels.
 
     correlation: of the speckle around it, as measured; axial, lateral: sizes of the speckle [m]
-    (`speckle.speckle_size`). Both axes err by `least_error` of a window, normally and by
-    themselves; along one of them the other gives as many looks as its band resolves. A tracker that
+    (`speckle.speckle_size`). Errors along the two axes are normal and independent, with the
+    SD of `least_error` for one window; along one of them the other gives as many looks as its band
+    resolves. A tracker that
     uses more than one window, as neighbours or other frames, may do better. Raises InputError.
     """
-    length = window.size
+    length = Window().size
     ends = [bandwidth(width) for width in (axial, lateral)]
     along = [
         least_error(correlation, length, 0.0, end, looks=max(1.0, 2 * length * other))

@@ -12,9 +12,9 @@ _HELD = set[tuple[int, int]]()  # device and inode, which stay theirs while they
 
 
 def hold(place: Path) -> None:
-    """Keep a folder or a file for this process until it ends, however it does.
+    """Lock a folder or a file for this process until it ends, however it does.
 
-    Raises InputError where another process holds it. File systems without locks are not kept.
+    Raises InputError where another process holds it. Does nothing on file systems without locks.
     """
     handle = os.open(place, os.O_RDONLY)  # open as long as the process lives
     about = os.fstat(handle)

@@ -77,11 +77,7 @@ def with_mesh(
 
 
 def walls_from_mask(
-    labels: np.ndarray,
-    z: np.ndarray,
-    x: np.ndarray,
-    *,
-    where: str = "mask",
+    labels: np.ndarray, z: np.ndarray, x: np.ndarray, *, where: str = "mask"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Endo- and epicardium, (points, 2) [x, z] m each, of one label image (z, x); z, x [m] uniform.
 
@@ -122,7 +118,7 @@ def walls_from_mask(
     line = _longest(touching)
     share = line.length / edge.length
     if not SIDES[0] < share < SIDES[1] or line.length < ONE * touching.length:
-        problem = f"{share:.0%} of its edge, not all but its base, touch myocardium in one piece"
+        problem = f"{share:.0%} of its edge touches myocardium in one piece, not all but the base"
         raise InputError(where, "cavity", problem, "label both its walls up to two base corners")
     endo = _points(line, step.min())
     if endo[[0, -1], 1].mean() < endo[:, 1].mean():

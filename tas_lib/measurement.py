@@ -25,23 +25,10 @@ from tas_lib import corrections, starts
 from tas_lib.clicks import Clicks
 from tas_lib.corrections import Corrections
 from tas_lib.errors import InputError
-from tas_lib.observers import (
-    SHARE,
-    Reading,
-    lost,
-    measured,
-    near,
-    observer,
-)
-from tas_lib.recording import MESH_DIMS
+from tas_lib.observers import SHARE, Reading, lost, measured, near, observer
+from tas_lib.recording import MESH_DIMS, whole_beat
 from tas_lib.starts import Start
-from tas_lib.strain import (
-    longitudinal_strain,
-    peaks,
-    segment_names,
-    segment_nodes,
-    strain_curves,
-)
+from tas_lib.strain import longitudinal_strain, peaks, segment_names, segment_nodes, strain_curves
 from tas_lib.trackers.tracker import Tracker
 
 QUANTITIES = "end_systolic", "peak_systolic", "peak", "post_systolic_index"
@@ -91,10 +78,6 @@ class Measurement:
         if not whole_beat(self.film):
             late = 2 * [np.full(curves.shape[1], np.nan)]
         return np.stack([found.end_systolic, found.peak_systolic, *late], axis=-1)
-
-
-def whole_beat(film: xr.Dataset) -> bool:
-    return film.attrs.get("cycle") == "ED to ED"
 
 
 def spread(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -249,10 +232,7 @@ def _followed(
 
 
 def thickness_note(
-    recording: xr.Dataset,
-    clicked: Clicks,
-    tracker: Tracker,
-    corrected: Corrections | None = None,
+    recording: xr.Dataset, clicked: Clicks, tracker: Tracker, corrected: Corrections | None = None
 ) -> str:
     """What GLS would be if the assumed thickness of a clicked wall were less or more."""
     words = []

@@ -19,10 +19,7 @@ FASTEST = {".gif": 50}  # frames a second
 
 
 def write_movie(
-    path: str | Path,
-    clip: xr.Dataset | Sequence[xr.Dataset],
-    *,
-    draw_mesh: bool = False,
+    path: str | Path, clip: xr.Dataset | Sequence[xr.Dataset], *, draw_mesh: bool = False
 ) -> Path:
     """Write a movie; the suffix, .mp4 (H.264) or .gif, chooses the kind.
 

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from tas_lib import paper
-from tas_lib.bland_altman import Estimate, of_patients
+from tas_lib.bland_altman import of_patients
 from tas_lib.claims import REFERENCE, STEPS, TASNET, best_s1
 from tas_lib.comparison import people
 from tas_lib.evidence import DESIGNS, Evidence, estimate, exact
+from tas_lib.intervals import Estimate
 from tas_lib.trackers.registry import LEARNT
 
 COLUMNS = {"MTE": "mte", "GLS MAE": "gls_error", "folds": "folded"}

@@ -1,8 +1,8 @@
 """Where work is done, decided in one place: independent items side by side, one thread each.
 
 Two frames made side by side are ready sooner than two that take turns with twice the threads, and
-PyTorch's results differ in the last bits with the number of its threads: what shall be reproducible
-runs in `one_thread`, however many work beside it.
+PyTorch's results differ in the last bits with the number of its threads: whatever must be
+reproducible runs in `one_thread`, however many threads run beside it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def cores() -> int:
 def check_device(device: str) -> None:
     """Raises InputError where there is none of that name."""
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise InputError("PyTorch", "device", f"{device} is not there", "use cpu")
+        raise InputError("PyTorch", "device", f"{device} is not available", "use cpu")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 
 from tas_lib.anatomy import VIEWS, WALLS, Anatomy
 from tas_lib.cycle import Cycle
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 from tas_lib.heart import Heart, Motion
 from tas_lib.tables import ANGLES
 
@@ -75,9 +75,7 @@ def random_heart(
     solved for so that `Heart.segmental` and `Heart.ejection_fraction` give them. territory: of an
     infarct, LAD, RCA or LCx; drawn where not given. `Heart.drawn` holds what was drawn.
     """
-    if pathology not in PATHOLOGIES:
-        choice = ", ".join(PATHOLOGIES)
-        raise InputError("heart", "pathology", f"is {pathology!r}", f"choose one of {choice}")
+    check_choice("heart", "pathology", pathology, PATHOLOGIES)
     if territory is not None and (pathology != "infarct" or territory not in TERRITORIES):
         remedy = "give LAD, RCA or LCx, with pathology 'infarct'"
         raise InputError("heart", "territory", f"is {territory!r}", remedy)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,13 @@ CLIPS = {
         licence="MIT, Copyright (c) 2024 Md Abulkalam Azad",
         about="apical four-chamber loop, 45 frames of 768 x 1024 at 20 a second, 1.8 MB; its "
         "authors state neither where it was recorded nor the size of a pixel",
-    ),
+    )
 }
 
 
 def clip(name: str) -> Clip:
     """What is known of a public clip. Raises InputError."""
-    if name not in CLIPS:
-        known = f"choose one of {', '.join(CLIPS)}"
-        raise InputError("data", "name", f"{name!r} is unknown", known)
+    check_choice("data", "name", name, CLIPS)
     return CLIPS[name]
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tas_lib.bland_altman import Estimate
 from tas_lib.errors import InputError
 from tas_lib.evaluation import BINS
-from tas_lib.intervals import interval, one_by_one, rows_by
+from tas_lib.intervals import Estimate, interval, of_rows, one_by_one, rows_by
 
 COVERAGES = np.arange(0.1, 1.001, 0.05)
 
@@ -89,8 +88,7 @@ def gained(
         )
         return (error[some].mean() - by_score) / (error[some].mean() - best)
 
-    ends = interval(rows_by(patient), one_by_one(lambda drawn: share(np.concatenate(drawn))))
-    return Estimate(share(np.arange(len(error))), *ends)
+    return of_rows(share, patient)
 
 
 def _risks(error: np.ndarray, by: np.ndarray, coverages: np.ndarray) -> np.ndarray:

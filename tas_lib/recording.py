@@ -166,7 +166,7 @@ def _check_sector(ds: xr.Dataset, where: object) -> None:
 def check_mesh(ds: xr.Dataset, mesh: np.ndarray, where: object = "recording") -> None:
     """Raise an InputError where a mesh (time, l, r, 2) [m] folds or leaves the recording's sector.
 
-    Of the recording, its sector's attributes are needed, or x and z.
+    The recording needs its sector's attributes, or else x and z.
     """
     if mesh.shape[1] < 2 or mesh.shape[2] < 2 or mesh.shape[3] != 2:
         problem = f"shape {mesh.shape} is not (time, longitudinal >= 2, radial >= 2, 2)"
@@ -196,8 +196,13 @@ def with_nodes(ds: xr.Dataset, mesh: np.ndarray) -> xr.Dataset:
     return ds.assign_coords(longitudinal=along, radial=across, axis=["x", "z"])
 
 
+def whole_beat(ds: xr.Dataset) -> bool:
+    """Whether the recording says that it ends at the phase at which it began."""
+    return ds.attrs.get("cycle") == "ED to ED"
+
+
 def need(ds: xr.Dataset, names: Iterable[str], remedy: str, where: object | None = None) -> None:
-    """Raise an InputError where the recording has neither a variable nor an attribute of a name."""
+    """Raise an InputError unless each name is a variable or an attribute of the recording."""
     for name in names:
         if name not in ds and name not in ds.attrs:
             where = where or ds.attrs.get("source", "recording")
@@ -322,3 +327,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all: see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8")

@@ -154,13 +154,7 @@ def _check_motion(folder: Path, weights: Path) -> None:
 
 
 def _trained(
-    seed: int,
-    here: Path,
-    budget: Budget,
-    preset: str,
-    device: str,
-    init: Path | None,
-    command: str,
+    seed: int, here: Path, budget: Budget, preset: str, device: str, init: Path | None, command: str
 ) -> Path:
     """Train the network of a seed on the data of a stage -> its weights."""
     run = here / f"seed{seed}"

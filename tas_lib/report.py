@@ -23,7 +23,7 @@ from tas_lib.bullseye import bullseye
 from tas_lib.measurement import QUANTITIES, Measurement, number, spread
 from tas_lib.movie import write_movie
 from tas_lib.player import film_player
-from tas_lib.recording import replacing
+from tas_lib.recording import write_text
 from tas_lib.regional import SEGMENTS
 
 WARNING = "For research only: this is not a medical device. Do not diagnose or treat by it."
@@ -85,14 +85,13 @@ def write(folder: Path, views: Sequence[Measurement], made: dict[str, Any]) -> l
         "report.json": json.dumps(_numbers(views, results, made), indent=1, allow_nan=False),
         "index.html": page(views, results, made),
     }
-    for name in ("index.html", "report.json"):  # lest an old page stand beside new films
+    for name in ("index.html", "report.json"):  # no old page beside new films
         (folder / name).unlink(missing_ok=True)
     for name, view in films.items():
         recording.save(view.film, folder / f"{name}.nc")
         write_movie(folder / f"{name}.mp4", view.film, draw_mesh=True)
     for name, text in texts.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, "utf-8")
+        write_text(folder / name, text)
     for name in before - films.keys():
         for suffix in ("nc", "mp4"):
             (folder / f"{name}.{suffix}").unlink(missing_ok=True)

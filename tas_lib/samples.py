@@ -20,7 +20,6 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from tas_lib import recording
-from tas_lib.errors import InputError
 from tas_lib.trackers.tracker import Sample, canvas, mesh_grid
 
 STEPS = 1, 2, 3  # frames from one to the next
@@ -58,10 +57,8 @@ class Clip:
 def load(path: Path, pixel: float, margin: float) -> Sequence:
     """The `sequence` in a file of it. Raises InputError."""
     ds = recording.open(path)
-    for name in ("mesh", "correlation", "es_frame"):
-        if name not in ds and name not in ds.attrs:
-            remedy = "train on what `tas dataset` or `tas simulate` wrote"
-            raise InputError(path, name, "is missing", remedy)
+    remedy = "train on what `tas dataset` or `tas simulate` wrote"
+    recording.need(ds, ("mesh", "correlation", "es_frame"), remedy, path)
     return sequence(ds, pixel, margin)
 
 

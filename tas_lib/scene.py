@@ -165,19 +165,10 @@ class Scene:
                 np.concatenate([self.wall_bsc * wall_gain(t, points), behind]),
             )
 
-        frames = np.empty(self.template.bmode.shape, np.float32)
-        for t, image in enumerate(
-            tqdm(
-                in_order(frame, range(len(frames))),
-                desc=str(attrs.get("strategy", "simulate")),
-                total=len(frames),
-                unit="frame",
-                disable=not self.progress,
-                leave=False,
-            )
-        ):
-            frames[t] = image
-        template = self.template
+        template, count = self.template, self.template.sizes["time"]
+        title = str(attrs.get("strategy", "simulate"))
+        shown: Any = {"unit": "frame", "leave": False, "disable": not self.progress}
+        frames = np.stack(list(tqdm(in_order(frame, range(count)), title, count, **shown)))
         out = template[["mesh", "sector"]].drop_vars("mask_interpolated", errors="ignore")
         out = out.assign(bmode=(("time", "z", "x"), frames))
         out.attrs = {

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from tas_lib import paper, verdicts
-from tas_lib.bland_altman import Estimate
 from tas_lib.claims import RULES
 from tas_lib.errors import InputError
 from tas_lib.evidence import MADE_BY, Evidence, NotRun
+from tas_lib.intervals import Estimate
 from tas_lib.numbers import EXCHANGEABLE, baseline, ours
 
 NOT_RUN = "not run yet"

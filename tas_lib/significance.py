@@ -3,7 +3,7 @@
 The paper's: Student's t, one-tailed (Table IV), by our reading on all recordings, which takes those
 of one patient for independent and leaves the number of comparisons out. Beside it ours: patients'
 mean differences change sign at random (Good 2005, DOI 10.1007/b138696), and Holm's correction
-(1979, JSTOR 4615733). A test that finds no difference shows no equality; for that is `equivalent`.
+(1979, JSTOR 4615733). A test that finds no difference shows no equality: use `equivalent`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tas_lib.bland_altman import Estimate
 from tas_lib.errors import InputError
-from tas_lib.intervals import interval
+from tas_lib.intervals import Estimate, interval
 
 SIGNS = 9_999  # drawn at random, where all would be more
 LOW, HIGH = 0.8, 1.25  # of a ratio that counts as equal: the convention of bioequivalence

@@ -18,7 +18,7 @@ import xarray as xr
 
 from tas_lib.cycle import Cycle
 from tas_lib.errors import InputError
-from tas_lib.recording import MESH_DIMS, validate
+from tas_lib.recording import MESH_DIMS, validate, whole_beat
 
 SHORTENING = -0.17, 0.015  # eps: mean and SD between sequences; all three our choice
 NARROWING = -0.22, 0.02  # kappa
@@ -54,7 +54,7 @@ def simple_motion(template: xr.Dataset, seed: int = 0) -> xr.Dataset:
 def contraction(template: xr.Dataset) -> np.ndarray:
     """g (time,): 0 at the first frame, 1 at end-systole, 0 again after a whole beat."""
     cycle, time = Cycle(), template.time.values
-    whole = template.attrs.get("cycle") == "ED to ED"
+    whole = whole_beat(template)
     frame = int(template.attrs["es_frame"])
     if (
         template.attrs.get("ed_frame", 0) != 0

@@ -112,9 +112,9 @@ def speckle_size(recording: xr.Dataset, t: int, window: Window = Window()) -> tu
     """Full widths (axial, lateral) at half maximum [m] of the speckle's autocorrelation in frame t.
 
     Along z and along x, of the wall's pixels in the windows around all mesh points, at each lag
-    over the pairs that it has. Windows of one grey, in a shadow, say nothing; NaN where all are. As
-    each window's mean is taken off, widths come out the smaller, the fewer grains a window holds:
-    by up to 4 % of 60, and by 4 to 20 % of 14.
+    over the pairs that it has. Windows of one grey, in a shadow, say nothing; NaN where all are.
+    Subtracting each window's mean makes widths too small: by up to 4 % where a window holds 60
+    grains, by 4 to 20 % where it holds 14.
     """
     dx, dz = spacing(recording)
     (half_x, _), (half_z, _) = window.pixels(dx), window.pixels(dz)

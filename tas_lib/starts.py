@@ -13,7 +13,7 @@ from tas_lib.contours import Contours
 from tas_lib.drawings import cut_to_beat, for_clip, frame_index
 from tas_lib.errors import InputError
 from tas_lib.mesh import drawn_mesh
-from tas_lib.recording import check_mesh
+from tas_lib.recording import check_mesh, need
 from tas_lib.templates import shipped_contours
 
 PARSERS: dict[str, Callable[[dict, str | Path], Contours | Clicks]] = {
@@ -55,10 +55,11 @@ def start(
         return _of_mesh(recording, at, where)
     walls = clicks.walls(drawn, recording) if isinstance(drawn, Clicks) else drawn
     beat = cut_to_beat(for_clip(walls, recording), recording)
-    known = {frame_index(beat, c.frame): c for c in walls.contours if _within(c.frame, walls)}
+    first, last = walls.span
+    known = {frame_index(beat, c.frame): c for c in walls.contours if first <= c.frame <= last}
     if not known:
         frames = ", ".join(str(contour.frame) for contour in walls.contours)
-        problem = f"of frames {frames} lie outside the beat, {walls.ed_frame} to {walls.last_frame}"
+        problem = f"of frames {frames} lie outside the beat, {first} to {last}"
         raise InputError(walls.source, "frame", problem, "draw them in a frame of the beat")
     wanted = beat.attrs["es_frame"] if at == "es" else 0
     frame = wanted if wanted in known else min(known)
@@ -75,9 +76,7 @@ def _of_mesh(recording: xr.Dataset, at: str, where: str | Path) -> Start:
         problem = "none are known for this clip, so its wall cannot be followed"
         remedy = "draw them, or click three points: `tas contour`"
         raise InputError(where, "walls", problem, remedy)
-    for name in ("ed_frame", "es_frame"):
-        if name not in recording.attrs:
-            raise InputError(where, name, "is not stated", "give a contour file, which states it")
+    need(recording, ("ed_frame", "es_frame"), "give a contour file, which states it", where)
     ed, es = (int(recording.attrs[f"{name}_frame"]) for name in ("ed", "es"))
     if ed >= es:
         problem = f"are {ed} and {es}"
@@ -89,10 +88,6 @@ def _of_mesh(recording: xr.Dataset, at: str, where: str | Path) -> Start:
 
 def _bare(recording: xr.Dataset) -> xr.Dataset:
     return recording[[name for name in ("bmode", "sector") if name in recording]]
-
-
-def _within(frame: int, walls: Contours) -> bool:
-    return walls.ed_frame <= frame <= walls.last_frame
 
 
 def _check_size(mesh: np.ndarray, where: str) -> None:

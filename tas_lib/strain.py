@@ -24,7 +24,7 @@ def segment_names(view: str | None) -> list[str]:
 
 
 def segment_nodes(nodes: int) -> list[np.ndarray]:
-    """The nodes of each of the six segments of a mesh with so many along the wall, about."""
+    """Indices of the nodes of each of the six segments, of so many along the wall."""
     segment = np.minimum(np.arange(nodes) * 6 // (nodes - 1), 5)
     return [np.flatnonzero(segment == k) for k in range(6)]
 

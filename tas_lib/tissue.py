@@ -1,7 +1,7 @@
 """The tissue that an image slice sees: three-dimensional scatterers that a heart moves.
 
 Scatterers of tissue are named by their position at end-diastole. Their number in a volume gives the
-same number in the slice at every depth; each is as much louder as they are fewer, so that only
+same number in the slice at every depth; the fewer there are, the louder each is, so that only
 `Echogenicity` says how loud tissue is. Blood flows: its scatterers are drawn anew in every frame,
 within the plane, as loud together as a whole slice of them.
 """
@@ -127,7 +127,7 @@ class Slice:
         r = np.linspace(max(acq.r_min - ABOVE, 1e-3), deepest, 200)
         half, thick = (np.interp(r, self.r, a) for a in (self.half, self.thickness))
         weight = r * 2 * (half + margin) / thick
-        total = np.append(0, np.cumsum((weight[1:] + weight[:-1]) / 2 * np.diff(r)))
+        total = cumulative_trapezoid(weight, r, initial=0)
         n = round(2 * edge * self.per_area * total[-1])
         drawn = np.interp(rng.uniform(0, total[-1], n), total, r)
         angle = rng.uniform(-edge, edge, n)

@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from tas_lib import checkpoints, ranks
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 from tas_lib.locks import hold
 from tas_lib.provenance import commit, facts
 from tas_lib.samples import Clip, Sequence, batch, draw
@@ -97,10 +97,10 @@ def train(
 ) -> float:
     """Train `network` (weights drawn by the caller) in `folder` -> least validation error [mm].
 
-    A folder with the checkpoint of an equal run is gone on with. `about`, as JSON takes it, says
-    what else makes the run (the data, say) and goes into the weights' card. Helpers of `torchrun`,
-    which judge nothing, return infinity. Raises InputError where the folder holds another run, or a
-    loss or error is no number.
+    An equal run whose checkpoint is in the folder is continued. `about`, as JSON takes it, says
+    what else makes the run (the data, say) and goes into the weights' card. Ranks other than 0 of
+    `torchrun` do not validate, and return infinity. Raises InputError where the folder holds
+    another run, or a loss or error is no number.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -308,7 +308,5 @@ def validate(network: Network, sequences: Many[Sequence]) -> float:
 
 def profile(name: str, **changes: Any) -> Budget:
     """A named budget, with what is not None in `changes` in its place. Raises InputError."""
-    if name not in PROFILES:
-        problem = f"{name!r} is unknown"
-        raise InputError("train", "profile", problem, f"choose one of {', '.join(PROFILES)}")
+    check_choice("train", "profile", name, PROFILES)
     return replace(PROFILES[name], **{k: v for k, v in changes.items() if v is not None})

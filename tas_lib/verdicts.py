@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tas_lib.bland_altman import Estimate
 from tas_lib.errors import InputError
+from tas_lib.intervals import Estimate
 
 REPRODUCED, DIRECTION = "reproduced", "direction only"
 NOT_REPRODUCED, NOT_TESTABLE = "not reproduced", "not testable here"

@@ -4,12 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from tas_lib.simulator import (
-    Acquisition,
-)
-from tas_lib.simulator.statistics import (
-    exact_autocorrelation,
-)
+from tas_lib.simulator import Acquisition
+from tas_lib.simulator.statistics import exact_autocorrelation
 
 ACQ = Acquisition()
 FOCUS = ACQ.transmit.distance

@@ -48,4 +48,4 @@ def test_every_tracker_is_timed_in_both_sizes():
 @pytest.mark.parametrize("what", ["simulator", "trackers"])
 def test_a_gpu_that_is_not_there_is_refused(what):
     result = tas("bench", what, "--device", "cuda")
-    assert result.exit_code == 2 and "device: cuda is not there; use cpu" in result.stderr
+    assert result.exit_code == 2 and "device: cuda is not available; use cpu" in result.stderr

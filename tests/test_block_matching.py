@@ -55,11 +55,12 @@ def noisy(frames, level, seed=1):
 
 
 def error(tracks, mesh):
-    return np.linalg.norm(tracks.numpy() - mesh, axis=-1).mean()
+    return np.linalg.norm(tracks - mesh, axis=-1).mean()
 
 
 def follow(frames, settings=FOLLOW, frame=FRAME, cyclic=False):
-    return settings.track(frames, MESH, frame, PIXEL, cyclic)
+    canvas = Canvas(torch.as_tensor(frames), np.zeros(2), PIXEL, cyclic)
+    return settings.follow(canvas, MESH, frame)
 
 
 @pytest.mark.parametrize("rate", [(0.37, -0.23), (-1.6, 0.9), (5.5, 2.25)])
@@ -78,7 +79,7 @@ def test_an_affine_motion_is_followed():
     frames, mesh = moving((0.3, 0.2), stretch=0.015)
     tracks, _ = follow(frames)
     assert error(tracks, mesh) < 0.1
-    length = np.linalg.norm(np.diff(tracks[:, :, 1].numpy(), axis=1), axis=-1).sum(1)
+    length = np.linalg.norm(np.diff(tracks[:, :, 1], axis=1), axis=-1).sum(1)
     true = np.linalg.norm(np.diff(mesh[:, :, 1], axis=1), axis=-1).sum(1)
     np.testing.assert_allclose(length / length[0], true / true[0], atol=5e-3)
 
@@ -88,15 +89,6 @@ def test_what_stands_still_stays():
     tracks, quality = follow(frames, SpeckleTracking(), frame=2, cyclic=True)
     np.testing.assert_allclose(tracks, np.repeat(MESH[None], 5, 0), atol=1e-3)
     assert quality.min() > 0.99
-
-
-def test_it_is_a_tracker_as_the_others():
-    frames = noisy(moving((0.8, -0.5))[0], 0.1)[:4]
-    for whole_beat in (False, True):
-        canvas = Canvas(torch.as_tensor(frames), np.zeros(2), PIXEL, whole_beat)
-        found = FOLLOW.follow(canvas, MESH, 1)
-        for a, b in zip(found, follow(frames, frame=1, cyclic=whole_beat), strict=True):
-            np.testing.assert_array_equal(a, b)
 
 
 def test_nothing_is_seen_in_a_black_film():
@@ -110,21 +102,21 @@ def test_time_may_run_backwards():
     frames = noisy(frames, 0.1)
     there, quality = follow(frames, frame=3, cyclic=True)
     back, same = follow(frames[::-1].copy(), frame=FRAMES - 4, cyclic=True)
-    np.testing.assert_allclose(back.flip(0), there, atol=1e-3)
-    np.testing.assert_allclose(same.flip(0), quality, atol=1e-3)
+    np.testing.assert_allclose(back[::-1], there, atol=1e-3)
+    np.testing.assert_allclose(same[::-1], quality, atol=1e-3)
 
 
-def test_tensors_and_threads_make_no_difference():
+def test_threads_make_no_difference():
     frames = noisy(moving((0.8, -0.5))[0], 0.1)[:4]
     threads = torch.get_num_threads()
     one, _ = follow(frames, frame=1)
     try:
         torch.set_num_threads(3)
-        other, _ = follow(torch.as_tensor(frames), frame=1)
+        other, _ = follow(frames, frame=1)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads)
-    assert torch.equal(one, other)
+    np.testing.assert_array_equal(one, other)
 
 
 def beat(level):
@@ -143,8 +135,8 @@ def test_drift_compensation_closes_the_beat():
     switched_off, _ = follow(
         frames, dataclasses.replace(FOLLOW, drift_compensation=False), cyclic=True
     )
-    assert torch.equal(opened, switched_off)
-    assert (opened[0] - opened[-1]).norm(dim=-1).mean() > 0.02
+    np.testing.assert_array_equal(opened, switched_off)
+    assert np.linalg.norm(opened[0] - opened[-1], axis=-1).mean() > 0.02
     assert error(closed, mesh) < error(opened, mesh)
 
 
@@ -156,8 +148,8 @@ def test_quality_falls_where_noise_replaces_the_speckle():
     lost, kept = MESH[..., 0] < 40, MESH[..., 0] > 60
     wide = dataclasses.replace(FOLLOW, search=2.4e-3)  # noise peaks somewhere within
     others = np.arange(FRAMES) != FRAME
-    checked = follow(frames, wide)[1].numpy()[others]
-    free = follow(frames, dataclasses.replace(wide, mismatch=OFF))[1].numpy()[others]
+    checked = follow(frames, wide)[1][others]
+    free = follow(frames, dataclasses.replace(wide, mismatch=OFF))[1][others]
     assert checked[:, kept].mean() > 0.9 and checked[:, lost].mean() < 0.4
     assert checked[:, lost].mean() < 0.8 * free[:, lost].mean()
     np.testing.assert_allclose(checked[:, kept], free[:, kept], atol=0.05)

@@ -14,7 +14,7 @@ from refusals import refuses
 from test_sector import speckle
 
 from tas_lib import readers, recording
-from tas_lib.readers import dicom, sector
+from tas_lib.readers import sector
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +119,6 @@ def test_a_shrunk_file_has_its_spacing_corrected(default, caplog):
     assert "2 times" in caplog.text and "0.5105 to 1.0210 mm" in caplog.text
     for name in ("sector_half_angle", "sector_r_max"):
         assert small.attrs[name] == pytest.approx(default.attrs[name], rel=0.01)
-
-
-def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(dicom, "get_testdata_file", lambda name, download: None)
-    refuses(readers.default_clip, "color3d_jpeg_baseline.dcm", "default clip", "pip install")
 
 
 def test_a_plain_dicom(sector_frames, tmp_path):
@@ -256,4 +251,4 @@ def test_a_cut_uncompressed_dicom(sector_frames, tmp_path):
 def test_not_a_dicom(tmp_path):
     (tmp_path / "a.dcm").write_bytes(bytes(1000))
     refuses(lambda: readers.read(tmp_path / "a.dcm"), "a.dcm", "file", "not a DICOM")
-    refuses(lambda: dicom.read(tmp_path / "b.dcm"), "b.dcm", "file", "does not exist")
+    refuses(lambda: readers.read(tmp_path / "b.dcm"), "b.dcm", "file", "does not exist")

@@ -102,11 +102,7 @@ def test_oblong_pixels_become_square(tmp_path, clip):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "field"),
-    [
-        ("a.webp", {}, "suffix"),
-        ("a.mp4", {"draw_mesh": True}, "mesh"),
-    ],
+    ("name", "options", "field"), [("a.webp", {}, "suffix"), ("a.mp4", {"draw_mesh": True}, "mesh")]
 )
 def test_bad_requests_are_refused(tmp_path, clip, name, options, field):
     with pytest.raises(InputError, match=rf"{name}: {field}: .+; .+"):

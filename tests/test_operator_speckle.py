@@ -12,12 +12,7 @@ import pytest
 from scipy.stats import kstest
 from speckle_moves import ACQ, DEPTHS, along, aside, of_the_exact_model, squared_envelopes, turned
 
-from tas_lib.simulator import (
-    Probe,
-    SectorOperator,
-    exact,
-    statistics,
-)
+from tas_lib.simulator import Probe, SectorOperator, exact, statistics
 from tas_lib.simulator.calibration import Settings, load_bands
 from tas_lib.simulator.statistics import (
     RAYLEIGH_SNR,

@@ -137,7 +137,7 @@ def test_a_stage_that_cannot_track_is_refused(templates, tmp_path, monkeypatch):
 def test_bad_words_are_refused_before_anything_is_made(templates, tmp_path):
     with pytest.raises(InputError, match="strategy: 's9' is unknown"):
         refine(templates, tmp_path / "refined", ("s1", "s9"), BUDGET)
-    with pytest.raises(InputError, match="device: tpu is not there"):
+    with pytest.raises(InputError, match="device: tpu is not available"):
         refine(templates, tmp_path / "refined", ("s1",), BUDGET, device="tpu")
     with pytest.raises(InputError, match="absent"):
         refine(templates, tmp_path / "refined", ("s1",), BUDGET, init=tmp_path / "absent")

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from tas_lib import archive, cli, intervals, paper
 from tas_lib import scorecard as module
-from tas_lib.bland_altman import Estimate
 from tas_lib.claims import NETWORKS, RULES, STEPS, best_s1
 from tas_lib.errors import InputError
 from tas_lib.evidence import COHORTS, DESIGNS, MADE_BY, Evidence, estimate
+from tas_lib.intervals import Estimate
 from tas_lib.numbers import BASELINES, EXCHANGEABLE, baseline, beside, called, ours, title
 from tas_lib.scorecard import scorecard
 from tas_lib.verdicts import (
@@ -41,11 +41,7 @@ def few(monkeypatch):
 def worlds(tmp_path_factory):
     """Folders of archives in which claims hold, fail, and drown in noise."""
     found = {}
-    for name, how in {
-        "good": {},
-        "bad": {"way": -1},
-        "vague": {"noise": 4.0},
-    }.items():
+    for name, how in {"good": {}, "bad": {"way": -1}, "vague": {"noise": 4.0}}.items():
         found[name] = tmp_path_factory.mktemp(name)
         World(found[name], **how)
     return found

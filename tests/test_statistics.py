@@ -13,11 +13,7 @@ from speckle_moves import (
     turned,
 )
 
-from tas_lib.simulator import (
-    Acquisition,
-    Diverging,
-    exact,
-)
+from tas_lib.simulator import Acquisition, Diverging, exact
 from tas_lib.simulator.statistics import (
     RAYLEIGH_SNR,
     autocorrelation,

@@ -9,14 +9,10 @@ import torch.nn.functional as F
 from test_cotracker import TINY, calm, film
 
 from tas_lib.errors import InputError
+from tas_lib.golden import published_losses
 from tas_lib.trackers import losses, registry
 from tas_lib.trackers.cotracker import PAPER
-from tas_lib.trackers.losses import (
-    matching_error,
-    path_error,
-    published_losses,
-    visibility_error,
-)
+from tas_lib.trackers.losses import matching_error, path_error, visibility_error
 from tas_lib.trackers.tasnet import OFF, PRESETS, SWITCHES, TASNet
 from tas_lib.trackers.tracker import Sample, mesh_grid
 

@@ -211,7 +211,7 @@ def test_a_tolerance_is_for_those_who_iterate_in_windows(tmp_path):
         weights.save(registry.network(name), tmp_path / f"{name}.safetensors", {"pixel": 1e-3})
     assert registry.get(tmp_path / "tasnet.safetensors", 0.5).network.tolerance == 0.5
     for name in ("speckle", tmp_path / "myotracker.safetensors"):
-        with pytest.raises(InputError, match="tolerance.*; leave (it|them) away"):
+        with pytest.raises(InputError, match="tolerance.*; leave (it|them) out"):
             registry.get(name, 0.5)
 
 

@@ -8,10 +8,9 @@ from conftest import SECTOR
 from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 from refusals import refuses
-from test_sector import speckle
 
 from tas_lib import errors, movie, readers, recording
-from tas_lib.readers import sector, video
+from tas_lib.readers import video
 
 
 def write_video(path, frames, rate=25):
@@ -67,15 +66,6 @@ def test_a_video_that_is_too_large_is_no_broken_one(sector_frames, tmp_path, mon
     refuses(lambda: readers.read(path, spacing_mm=0.5), "a.mp4", "size", "5 x 120 x 160", "cut or")
 
 
-def test_a_video_may_have_oblong_pixels(tmp_path):
-    true = sector.Sector(5.0, 80.0, 0.7, 10.0, 105.0, aspect=1.2)
-    path = write_video(tmp_path / "a.mp4", speckle((120, 160), true))
-    ds = readers.read(path, spacing_mm=(0.5, 0.6))
-    assert ds.sector_half_angle == pytest.approx(0.7, abs=0.02)
-    np.testing.assert_allclose([np.diff(ds.z).mean(), np.diff(ds.x).mean()], [0.5e-3, 0.6e-3])
-    assert "pixel_mm" not in ds.attrs
-
-
 def test_a_video_needs_a_spacing_and_a_sound_file(sector_frames, tmp_path):
     path = write_video(tmp_path / "a.mp4", sector_frames)
     refuses(lambda: readers.read(path), "a.mp4", "spacing_mm", "never guessed", "--spacing-mm")
@@ -90,4 +80,4 @@ def test_a_video_needs_a_spacing_and_a_sound_file(sector_frames, tmp_path):
     refuses(lambda: readers.read(one, spacing_mm=1), "one.mp4", "frames", "two or more")
     path.write_bytes(path.read_bytes()[:300])
     refuses(lambda: readers.read(path, spacing_mm=1), "a.mp4", "file", "decoded")
-    refuses(lambda: video.read(tmp_path / "b.mp4", spacing_mm=1), "b.mp4", "file", "not exist")
+    refuses(lambda: readers.read(tmp_path / "b.mp4", spacing_mm=1), "b.mp4", "file", "not exist")

@@ -18,7 +18,6 @@
 
 # %%
 import matplotlib.pyplot as plt
-import seaborn as sns
 from ipywidgets import Dropdown, FloatSlider, IntSlider, interact
 
 from tas_lib.figures import draw_curves, show_frame
@@ -53,7 +52,7 @@ def experiment(strategy, p, alpha, gamma, seed):
         axes, ("real", strategy), (template, film), (real, curves), strict=True
     ):
         show_frame(row[0], ds, -1, mesh=True)
-        draw_curves(row[1], values, es, sns.color_palette("viridis", as_cmap=True))
+        draw_curves(row[1], values, es, plt.colormaps["viridis"])
         row[0].set_title(f"{name}, last frame")
         row[1].set_ylim(min(0, float(values.min())), 1.02)
         row[1].set_ylabel("correlation with end-systole")

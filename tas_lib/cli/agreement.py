@@ -43,7 +43,7 @@ def agreement(
     """
     from tas_lib.agreement import GLOBAL, PERFECT, TRUTH, pairs, readings, strains
     from tas_lib.journal import unfinished
-    from tas_lib.recording import replacing
+    from tas_lib.recording import write_text
 
     named, words = titled(tracker, runs)
     files = weights_of(named)
@@ -51,8 +51,7 @@ def agreement(
         rows = readings(cohort, named, workers, journal=journal, progress=not quiet)
         command = f"tas agreement DIR {words} --out FILE"
         text = archived(rows, cohort, named, files, command)
-        with replacing(out) as temporary:
-            temporary.write_text(text)
+        write_text(out, text)
     if quiet:
         return
     table = strains(rows)

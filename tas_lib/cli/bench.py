@@ -73,7 +73,7 @@ def trackers(
     for row in result["trackers"]:
         typer.echo(
             f"{row['tracker']:<16}{row['preset']:<10}{row['frames']:>8}{row['ms_per_frame']:>10.1f}"
-            f"{row['floor_ms_per_frame']:>8.1f}{row['peak_mb'] or 0:>7.0f}"
+            f"{row['floor_ms_per_frame']:>8.1f}{row['peak_mb']:>7.0f}"
         )
 
 

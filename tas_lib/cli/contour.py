@@ -34,12 +34,11 @@ def contour(
 
     from tas_lib import readers
     from tas_lib.editor import editor
-    from tas_lib.recording import replacing
+    from tas_lib.recording import write_text
 
     path = path_of(clip)
     recording = readers.read(path, spacing_mm=spacing_mm, frame_rate=frame_rate)
     text = editor(recording, path)
-    with replacing(out) as temporary:
-        temporary.write_text(text, "utf-8")
+    write_text(out, text)
     if not quiet:
         typer.echo(f"wrote {out}: open it in a browser")

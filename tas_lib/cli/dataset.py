@@ -39,7 +39,7 @@ def dataset(
         ),
     ] = None,
     n: Annotated[
-        int | None, typer.Option("--n", min=1, metavar="N", help="The first N templates alone.")
+        int | None, typer.Option("--n", min=1, metavar="N", help="Only the first N templates.")
     ] = None,
     seed: Seed = 0,
     workers: Makers = None,
@@ -69,13 +69,7 @@ def dataset(
 
     sources = templates_in(templates)[:n]
     manifest = make_dataset(
-        sources,
-        out,
-        strategy,
-        seed,
-        workers=workers,
-        scheduler=scheduler,
-        progress=not quiet,
+        sources, out, strategy, seed, workers=workers, scheduler=scheduler, progress=not quiet
     )
     if not quiet:
         frames = sum(entry["frames"] for entry in manifest["recordings"])
@@ -104,17 +98,16 @@ def describe(
     from tas_lib.datacard import describe as measured
     from tas_lib.learning import named
     from tas_lib.provenance import facts
-    from tas_lib.recording import replacing
+    from tas_lib.recording import replacing, write_text
 
     data = named(folder)
     table = measured(folder, workers, progress=not quiet)
     manifest = manifest_of(folder, MAKE)
     known: dict[str, Any] = {key: manifest[key] for key in ("strategy", "seed") if key in manifest}
-    with replacing(folder / "card.json") as path:
-        made = {"command": "tas dataset describe DIR", **known, **facts()}
-        made |= {key: data[key] for key in ("made_with", "sha256")}
-        made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
-        path.write_text(json.dumps(made, indent=1))
+    made = {"command": "tas dataset describe DIR", **known, **facts()}
+    made |= {key: data[key] for key in ("made_with", "sha256")}
+    made["rows"] = json.loads(table.to_json(orient="records", double_precision=15))
+    write_text(folder / "card.json", json.dumps(made, indent=1))
     known |= manifest["made_with"][-1]
     figures = {"numbers": draw(table), "pictures": pictures(folder, table)}
     for name, figure in figures.items():
@@ -128,8 +121,7 @@ def describe(
         "\n".join(f"- {key}: {value}" for key, value in known.items()),
         "![numbers](card-numbers.png)\n![some sequences](card-pictures.png)",
     ]
-    with replacing(folder / "card.md") as path:
-        path.write_text("\n\n".join(parts) + "\n")
+    write_text(folder / "card.md", "\n\n".join(parts) + "\n")
     if not quiet:
         typer.echo("\n\n".join(parts[1:-1]).replace("```", ""))
         typer.echo(f"wrote {folder / 'card.md'}")

@@ -56,7 +56,7 @@ def evaluate(
     from tas_lib.comparison import compare, people
     from tas_lib.intervals import FEWEST, interval
     from tas_lib.journal import unfinished
-    from tas_lib.recording import replacing
+    from tas_lib.recording import write_text
 
     if folder is None and cohort is None:
         raise InputError("evaluate", "DIR", "is missing", "name a cohort's folder, or --cohort")
@@ -73,8 +73,7 @@ def evaluate(
         command = f"tas evaluate {'DIR ' * (folder is not None)}{words} --out FILE"
         text = archived(table, place, named, files, command)
         if out:
-            with replacing(out) as temporary:
-                temporary.write_text(text)
+            write_text(out, text)
     if as_json:
         typer.echo(text)
     if quiet or as_json:

@@ -64,14 +64,14 @@ Spacing = Annotated[
 Rate = Annotated[
     float | None,
     number(
-        "Frames per second, in place of what a video states, or where a .cfg has none.",
-        min=0.1,
+        "Frames per second, in place of what a video states, or where a .cfg has none.", min=0.1
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress, print nothing.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other random numbers.")]
 Makers = Annotated[
-    int | None, typer.Option("--workers", min=1, metavar="N", help="Films at a time: all cores.")
+    int | None,
+    typer.Option("--workers", min=1, metavar="N", help="Films at a time, if not as many as cores."),
 ]
 LEFT_OUT = 3  # exit status where some could not be made, and the rest was
 Scheduler = Annotated[

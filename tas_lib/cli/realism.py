@@ -36,7 +36,7 @@ def realism(
     from tas_lib.cohorts import known
     from tas_lib.journal import unfinished
     from tas_lib.provenance import facts
-    from tas_lib.recording import replacing
+    from tas_lib.recording import write_text
     from tas_lib.survey import compare, numbers, survey
     from tas_lib.templates import default_template
 
@@ -51,8 +51,7 @@ def realism(
             **facts(),
             "recordings": json.loads(table.to_json(orient="index", double_precision=15)),
         }
-        with replacing(out) as temporary:
-            temporary.write_text(json.dumps(made, indent=1, allow_nan=False))
+        write_text(out, json.dumps(made, indent=1, allow_nan=False))
     if quiet:
         return
     result = compare(table, pd.Series(numbers(default_template())))

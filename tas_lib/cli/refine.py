@@ -44,7 +44,9 @@ def refine(
     ] = "laptop",
     first: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Templates of the first stage; all, if given ones."),
+        typer.Option(
+            min=1, metavar="N", help="Templates of the first stage, if not all that are given."
+        ),
     ] = None,
     steps: Annotated[
         int | None,
@@ -94,7 +96,7 @@ def refine(
     from tas_lib.collection import digest
     from tas_lib.dataset import templates_in
     from tas_lib.provenance import facts
-    from tas_lib.recording import replacing
+    from tas_lib.recording import write_text
     from tas_lib.refinement import CHAINS, check, collections, motions, refine, trained
     from tas_lib.training import profile as budget
 
@@ -143,12 +145,11 @@ def refine(
     for name, value in {"steps": steps, "batch": batch, "first": first}.items():
         words += f" --{name} {value}" * (value is not None)
     words += " --init FILE" * (init is not None) + f" --device {device}"
-    with replacing(out / "motion.json") as temporary:
-        made: dict[str, Any] = {"command": f"tas refine {words}", **facts(device)}
-        made |= {"init_sha256": init and digest(init), "networks": list(networks.values())}
-        made["collections"] = list(made_of.values())
-        made["rows"] = list(rows.values())
-        temporary.write_text(json.dumps(made, indent=1))
+    made: dict[str, Any] = {"command": f"tas refine {words}", **facts(device)}
+    made |= {"init_sha256": init and digest(init), "networks": list(networks.values())}
+    made["collections"] = list(made_of.values())
+    made["rows"] = list(rows.values())
+    write_text(out / "motion.json", json.dumps(made, indent=1))
     for name, reason in failed.items():
         typer.echo(f"left out {name}: {reason}", err=True)
     if failed:

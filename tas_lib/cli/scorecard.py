@@ -27,14 +27,13 @@ def scorecard(
       tas scorecard notebooks/archive --out scorecard.json
     """
     from tas_lib.provenance import facts
-    from tas_lib.recording import replacing
+    from tas_lib.recording import write_text
     from tas_lib.scorecard import NOT_RUN
     from tas_lib.scorecard import scorecard as judge
 
     judged = judge(archive)
-    with replacing(out) as temporary:
-        made = {"command": "tas scorecard DIR --out FILE", **facts(), **judged}
-        temporary.write_text(json.dumps(made, indent=1, allow_nan=False))
+    made = {"command": "tas scorecard DIR --out FILE", **facts(), **judged}
+    write_text(out, json.dumps(made, indent=1, allow_nan=False))
     if quiet:
         return
     for name, claim in judged["claims"].items():

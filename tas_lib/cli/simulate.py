@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tas_lib.cli.frame import Clip, Quiet, Rate, Spacing, app, make_folder, number, path_of, results
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,8 +49,7 @@ def simulate(
         int, typer.Option(min=2, metavar="N", help="Points across the wall, where it is drawn.")
     ] = 5,
     p: Annotated[
-        float,
-        number("s1: coherence inside the wall; the paper gives none.", min=0, max=1),
+        float, number("s1: coherence inside the wall; the paper gives none.", min=0, max=1)
     ] = 0.5,
     alpha: Annotated[float, number("s3: strength of a correction.", min=0)] = 2.0,
     corrections: Annotated[
@@ -79,13 +78,11 @@ def simulate(
       tas simulate --strategy s3 --out results
       tas simulate loop.mp4 --spacing-mm 0.31 --contour walls.json --strategy s1 --out results
     """
-    if strategy not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
-        raise InputError("simulate", "--strategy", f"{strategy!r} is unknown", f"use {known}")
+    check_choice("simulate", "--strategy", strategy, STRATEGIES)
     for option, of in {"p": "s1", "alpha": "s3", "corrections": "s3"}.items():
         source = context.get_parameter_source(option)
         if source and source.name == "COMMANDLINE" and strategy != of:
-            raise InputError("simulate", f"--{option}", f"is of strategy {of}", "leave it away")
+            raise InputError("simulate", f"--{option}", f"is of strategy {of}", "leave it out")
     path = path_of(clip)
     targets = results(out, path, f"{strategy}-seed{seed}", ("nc", movie, "png"), force)
     start = perf_counter()

@@ -19,7 +19,7 @@ def strategies(
     ],
     out: Numbers,
     n: Annotated[
-        int | None, typer.Option("--n", min=1, metavar="N", help="The first templates alone.")
+        int | None, typer.Option("--n", min=1, metavar="N", help="Only the first N templates.")
     ] = None,
     truth: Annotated[
         bool,
@@ -48,7 +48,7 @@ def strategies(
     from tas_lib.fidelity import fidelity
     from tas_lib.journal import unfinished
     from tas_lib.provenance import facts
-    from tas_lib.recording import replacing
+    from tas_lib.recording import write_text
 
     paths, cohort = templates_in(templates)[:n], made_by(templates)
     with unfinished(out, strategies=seed, truth=truth) as journal:
@@ -56,8 +56,7 @@ def strategies(
         chosen = f"--n {n} " * (n is not None) + "--truth " * truth
         command = f"tas strategies DIR {chosen}--seed {seed} --out FILE"
         made = {"command": command, **cohort, "seed": seed, **facts()}
-        with replacing(out) as temporary:
-            temporary.write_text(archive.text(table, **made))
+        write_text(out, archive.text(table, **made))
     if quiet:
         return
     means = table.groupby("strategy", sort=False)[["mae", "mean", "spread"]].mean()

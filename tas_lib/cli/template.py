@@ -72,7 +72,7 @@ def template(
             made_of = json.dumps(of | {"spacing_mm": spacing_mm, "frame_rate": frame_rate})
             if target.exists():
                 if recording.open(target).attrs.get("made_of") != made_of:
-                    problem = f"is another clip than {target} was made of, or with other options"
+                    problem = f"is not the clip that {target} was made of, or has other options"
                     remedy = "name another folder, or remove that file"
                     raise InputError(path, "file", problem, remedy)
                 continue

@@ -18,9 +18,9 @@ def read(
 ) -> xr.Dataset:
     """Read a clip as a recording: DICOM, video (MP4, AVI, GIF), CAMUS, TED, or a saved one (.nc).
 
-    Of CAMUS and TED give a patient's .cfg file. spacing_mm [mm] and frame_rate [Hz] are needed or
-    allowed for videos, frame_rate also where a .cfg lacks it; other files state their own, and a
-    different one given here is an error. Raises InputError.
+    Of CAMUS and TED give a patient's .cfg file. Videos need spacing_mm [mm] and may take frame_rate
+    [Hz], as may a .cfg without one. Other files state their own; a value that contradicts it is an
+    error. Raises InputError.
     """
     path = Path(path)
     try:

@@ -90,12 +90,7 @@ def patient_number(text: str, where: object) -> int:
 
 
 def read_view(
-    cfg: Path,
-    names: tuple[str, ...],
-    frame_rate: float | None,
-    *,
-    whole_beat: bool,
-    **attrs: Any,
+    cfg: Path, names: tuple[str, ...], frame_rate: float | None, *, whole_beat: bool, **attrs: Any
 ) -> xr.Dataset:
     """Recording of the first of the images `names` that lies beside a cfg, with masks and mesh.
 
@@ -160,10 +155,7 @@ def read_view(
     drawn = whole_beat | np.isin(ds.frame, key)
     ds = ds.assign_coords(mask_interpolated=("time", ~drawn))
     ds["labels"] = (("time", "z", "x"), labels[np.ix_(ds.frame.values, row, column)])
-    ds.attrs |= {
-        "mesh_source": f"masks in {masks.name}, equal arc lengths",
-        "mesh_is_truth": 0,
-    }
+    ds.attrs |= {"mesh_source": f"masks in {masks.name}, equal arc lengths", "mesh_is_truth": 0}
     return with_mesh(ds, where=masks)
 
 

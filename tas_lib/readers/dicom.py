@@ -7,7 +7,6 @@ after the scanner wrote their regions: see `_scale`.
 
 import logging
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -33,18 +32,13 @@ USED: tuple[str, ...] = (
     *("Manufacturer", "FrameTimeVector", "FrameIncrementPointer", "FrameTime", "CineRate"),
     "RecommendedDisplayFrameRate",
 )
+_CORNERS = [f"RegionLocation{name}" for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")]
 SCALES = 1, 2, 4  # by which frames may have been shrunk after the regions were written
 
 
 def default_clip() -> Path:
     """Path of the real apical four-chamber clip in the installed package pydicom-data."""
-    name = "color3d_jpeg_baseline.dcm"
-    try:
-        version("pydicom-data")
-        return Path(get_testdata_file(name, download=False))  # type: ignore[arg-type] # None raises
-    except (PackageNotFoundError, TypeError) as error:
-        problem = "the package pydicom-data that holds it is not installed"
-        raise InputError(name, "default clip", problem, "pip install pydicom-data") from error
+    return Path(str(get_testdata_file("color3d_jpeg_baseline.dcm", download=False)))
 
 
 def read(path: str | Path) -> xr.Dataset:
@@ -93,13 +87,9 @@ def read(path: str | Path) -> xr.Dataset:
     return ds
 
 
-_CORNERS = [f"RegionLocation{name}" for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")]
-
-
 def _header(path: Path) -> Dataset:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             meta = read_file_meta_info(path)
             if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
                 raise ValueError("its data are deflated, into any number of bytes")
@@ -112,8 +102,6 @@ def _header(path: Path) -> Dataset:
     except InvalidDicomError as error:
         problem = "is not a DICOM file (no DICM mark)"
         raise InputError(path, "file", problem, "give a DICOM, MP4, AVI or GIF clip") from error
-    except FileNotFoundError as error:
-        raise InputError(path, "file", "does not exist", "check the path") from error
     except Exception as error:
         problem = f"cannot be parsed as DICOM ({error})"
         raise InputError(path, "file", problem, "export or copy it again, it may be cut") from error
@@ -139,8 +127,7 @@ def _pixels(header: Dataset, path: Path) -> np.ndarray:
         raise InputError(path, "NumberOfFrames", "is 1, a still image", "give a cine clip")
     check_size(path, (int(count), *(int(_positive(header, k, path)) for k in ("Rows", "Columns"))))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             pixels = pixel_array(header)
             if header.PhotometricInterpretation == "PALETTE COLOR":
                 pixels = apply_color_lut(pixels, header)
@@ -239,8 +226,7 @@ def _text(header: Dataset, name: str) -> str | None:
 
 def _positive(dataset: Dataset, name: str, path: Path) -> float:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             value = float(dataset.get(name))
     except (TypeError, ValueError):
         value = np.nan

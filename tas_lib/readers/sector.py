@@ -26,6 +26,7 @@ FRAMES_USED = 60  # enough to see every part of the sector flicker
 DEPTH_MM = 30, 400  # plausible
 MIN_ANGLE = np.radians(10)  # between a side and the vertical
 LINES_TRIED = 5000  # through pairs of edge points
+_BOTH_WAYS = slice(None), slice(None, None, -1)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def find_sector(frames: np.ndarray, aspect: float = 1.0, where: object = "clip")
     mask = sector.mask(moving.shape)
     overlap = (mask & moving).sum() / (mask | moving).sum()
     if overlap < 0.8:
-        raise _no_sector(where, f"the best one overlaps the moving part by {overlap:.0%} only")
+        raise _no_sector(where, f"the best one overlaps only {overlap:.0%} of the moving part")
     return sector
 
 
@@ -114,7 +115,7 @@ def to_recording(
     frames, file_rows, file_columns and file_frames their size. Raises InputError.
     """
     if len(pixels) < 2:
-        raise InputError(path, "frames", "there is one only", "give a clip of two or more")
+        raise InputError(path, "frames", "there is only one", "give a clip of two or more")
     grey = pixels if pixels.ndim == 3 else _without_colour(pixels, path)
     height, width = spacing_mm
     file_rows, file_columns = size or grey.shape[1:]
@@ -148,9 +149,6 @@ def to_recording(
         **attrs,
     )
     return ds.assign_coords(frame=("time", kept, {"units": "1"}))
-
-
-_BOTH_WAYS = (slice(None), slice(None, None, -1))
 
 
 def _without_colour(rgb: np.ndarray, path: Path) -> np.ndarray:

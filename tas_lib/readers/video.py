@@ -22,35 +22,30 @@ SUFFIXES = ".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif"
 
 
 def read(
-    path: str | Path,
-    *,
-    spacing_mm: float | tuple[float, float] | None,
-    frame_rate: float | None = None,
+    path: str | Path, *, spacing_mm: float | None, frame_rate: float | None = None
 ) -> xr.Dataset:
     """Read a video as a recording.
 
-    spacing_mm: size of a pixel [mm], or its height and width; frame_rate [Hz]: replaces the file's.
-    Raises InputError.
+    spacing_mm: size of a pixel [mm]; frame_rate [Hz]: replaces the file's. Raises InputError.
     """
     path = Path(path)
     if spacing_mm is None:
         problem = "is unknown, and pixel spacing is never guessed"
         remedy = "give --spacing-mm, the scanner's depth scale in mm over its length in pixels"
         raise InputError(path, "spacing_mm", problem, remedy)
-    spacing = np.broadcast_to(np.asarray(spacing_mm, float), 2)
-    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+    if not (np.isfinite(spacing_mm) and spacing_mm > 0):
         raise InputError(path, "spacing_mm", f"is {spacing_mm}", "give a positive size in mm")
     if frame_rate is not None and not (np.isfinite(frame_rate) and frame_rate > 0):
         remedy = "give --frame-rate in frames a second"
         raise InputError(path, "frame_rate", f"is {frame_rate}", remedy)
     pixels, _ = decode(path)
     if len(pixels) < 2:
-        raise InputError(path, "frames", "there is one only", "give a clip of two or more")
+        raise InputError(path, "frames", "there is only one", "give a clip of two or more")
     time = _times(path, len(pixels)) if frame_rate is None else np.arange(len(pixels)) / frame_rate
     return to_recording(
         pixels,
         time,
-        tuple(spacing),
+        (spacing_mm, spacing_mm),
         path,
         frame_rate=1 / np.median(np.diff(time)),
         licence="not stated",
@@ -62,12 +57,10 @@ def decode(path: str | Path) -> tuple[np.ndarray, dict]:
 
     Raises InputError.
     """
-    if not Path(path).is_file():
-        raise InputError(path, "file", "does not exist", "check the path")
     size: tuple[int, ...] = (0,)
     pixels, problem = None, ""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # imageio_ffmpeg leaves its pipes open
+    # imageio_ffmpeg leaves its pipes open
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
         try:
             frames = imageio_ffmpeg.read_frames(path, input_params=LIMITS, output_params=FRAMES)
             meta = next(frames)

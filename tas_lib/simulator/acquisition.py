@@ -52,6 +52,7 @@ class Probe:
 
     @property
     def aperture(self) -> float:
+        """Width of the array [m]."""
         return self.n_elements * self.pitch
 
 
@@ -203,6 +204,7 @@ class Acquisition:
 
     @property
     def angle_step(self) -> float:
+        """Between neighbouring lines [rad]."""
         return self.sector / (self.n_lines - 1)
 
     @property

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +26,8 @@ import torch
 from scipy.interpolate import RectBivariateSpline
 from tqdm import tqdm
 
+from tas_lib.errors import InputError
+from tas_lib.recording import replacing
 from tas_lib.simulator.acquisition import CLINICAL, WIDE, Acquisition, Focused
 from tas_lib.simulator.exact import band, element_factor, propagate, pulse_echo_spectrum
 
@@ -268,7 +268,7 @@ def _keep(path: Path, bands: list[Band]) -> bool:
     """Whether that could be done."""
     try:
         _write(path, bands)
-    except OSError as error:
+    except InputError as error:
         warnings.warn(f"calibration is not kept ({error})", stacklevel=3)
         return False
     return True
@@ -280,10 +280,8 @@ def _write(path: Path, bands: list[Band]) -> None:
         for i, band in enumerate(bands)
         for field in dataclasses.fields(Band)
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        np.savez_compressed(Path(folder) / path.name, count=len(bands), **arrays)
-        os.replace(Path(folder) / path.name, path)
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, count=len(bands), **arrays)
 
 
 def _read(path: Path) -> list[Band]:

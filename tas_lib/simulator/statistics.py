@@ -29,6 +29,7 @@ from tas_lib.simulator.calibration import point_spread
 from tas_lib.simulator.exact import band, element_factor, propagate, pulse_echo_spectrum
 
 RAYLEIGH_SNR = np.sqrt(np.pi / (4 - np.pi))  # mean over SD of a Rayleigh variable, 1.913
+REACH = np.linspace(-0.3, 0.3, 201)  # angles from the axis [rad] at which beams are summed
 
 
 def snr(envelope: np.ndarray) -> float:
@@ -109,9 +110,6 @@ def _beams(acq: Acquisition, r: float, angle: np.ndarray, f: np.ndarray) -> np.n
         beams.append((g @ fire.to(g.dtype)) * (g @ listen.to(g.dtype)))
         g *= step
     return torch.stack(beams).numpy()
-
-
-REACH = np.linspace(-0.3, 0.3, 201)  # angles from the axis [rad] at which beams are summed
 
 
 def rigid_theory(acq: Acquisition, r: float, move: Callable) -> complex:

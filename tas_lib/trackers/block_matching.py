@@ -62,40 +62,22 @@ class SpeckleTracking:
     def follow(
         self, canvas: Canvas, mesh: np.ndarray, frame: int, progress: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`track` on a canvas, as `tracker.Tracker` has it."""
-        tracks, quality = self.track(
-            canvas.video, mesh, frame, canvas.pixel, canvas.whole_beat, progress=progress
-        )
-        return tracks.double().numpy(), quality.double().numpy()
+        """The mesh in all frames (T, l, r, [x, y]) [px] and its quality (T, l, r) in [0, 1].
 
-    def track(
-        self,
-        video: Tensor | np.ndarray,
-        mesh: np.ndarray,
-        frame: int,
-        pixel: float,
-        cyclic: bool,
-        *,
-        progress: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        """The mesh in all frames (T, l, r, [x, y]) [pixels] and its quality (T, l, r) in [0, 1].
-
-        video: (T, H, W) grey levels in [0, 1] on square pixels of `pixel` [m]; mesh: (l, r, 2)
-        [x, y] at `frame`, integer = pixel centre; cyclic: the clip is one whole beat, so that the
-        mesh shall end where it began. Quality is the correlation with the earlier frames, less
+        mesh: (l, r, 2) [px] at `frame`. Quality is the correlation with the earlier frames, less
         where the way back leads elsewhere, and 1 at `frame`.
         """
         with one_thread():
+            pixel, length = canvas.pixel, len(canvas.video)
             shape, nodes = mesh.shape[:2], torch.as_tensor(mesh, dtype=torch.float64)
-            video = torch.as_tensor(video, dtype=torch.float32)
-            video = video - self.stationary * video.mean(0)
+            video = canvas.video - self.stationary * canvas.video.mean(0)
             halved = F.avg_pool2d(video[:, None], 2)[:, 0]
             coarse = _Scale.of(halved, 2, self.window, self.reach, pixel)
             fine = _Scale.of(video, 1, self.window, self.search, pixel)
             prior = self._prior(nodes, pixel)
-            path = nodes.reshape(1, -1, 2).repeat(len(video), 1, 1)
+            path = nodes.reshape(1, -1, 2).repeat(length, 1, 1)
             quality = torch.ones(path.shape[:2])
-            for step, end in ((1, len(video)), (-1, -1)):
+            for step, end in ((1, length), (-1, -1)):
                 motion = torch.zeros_like(path[0])
                 seen = deque([fine.cut(frame, path[frame])], maxlen=max(self.lags))
                 way = range(frame + step, end, step)
@@ -112,9 +94,10 @@ class SpeckleTracking:
                     quality[t] = torch.stack([m.quality for m in matches]).mean(0)
                     motion = path[t] - last
                     seen.append(fine.cut(t, path[t]))
-            if cyclic and self.drift_compensation:
+            if canvas.whole_beat and self.drift_compensation:
                 path = path - _drift(path, quality, frame)
-            return path.reshape(-1, *shape, 2).float(), quality.reshape(-1, *shape)
+            tracks = path.reshape(-1, *shape, 2).float().double().numpy()
+            return tracks, quality.reshape(-1, *shape).double().numpy()
 
     def _prior(self, mesh: Tensor, pixel: float) -> Tensor:
         """Precision (n, n) [1/m^2] of one component of a displacement, before anything is seen."""

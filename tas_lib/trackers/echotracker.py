@@ -67,7 +67,6 @@ class EchoTracker(Network):
     """10,171,212 parameters at the published size."""
 
     start, bidirectional, least = "first", False, (2, 64)
-    progress = False  # shown while it tracks
     rate = 1e-3  # of learning
 
     def __init__(self, sizes: Sizes = PAPER):
@@ -94,10 +93,6 @@ class EchoTracker(Network):
         maps, matching = self._matched(sample)
         found = self.track(sample.video, *maps, sample.tracks[0])
         return matching + discounted([(points - sample.tracks).abs().mean() for points in found])
-
-    def matching(self, sample: Sample) -> Tensor:
-        """That part of the loss which the encoders alone make."""
-        return self._matched(sample)[1]
 
     def _matched(self, sample: Sample) -> tuple[tuple[Tensor, Tensor], Tensor]:
         maps = self.encode(sample.video)

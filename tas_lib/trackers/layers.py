@@ -203,9 +203,8 @@ def _blend(values: Tensor, fraction: Tensor) -> Tensor:
     """Bilinear samples (N, K, (s - 1)^2) between values (N, K, s s) at nodes."""
     side = isqrt(values.shape[-1])
     x, y = fraction[..., None, None, None].unbind(1)
-    values = values.to(fraction.dtype).unflatten(
-        -1, (side, side)
-    )  # in mixed precision less precise
+    # in mixed precision values are less precise
+    values = values.to(fraction.dtype).unflatten(-1, (side, side))
     values = torch.lerp(values[..., :-1, :], values[..., 1:, :], x)
     return torch.lerp(values[..., :-1], values[..., 1:], y).flatten(-2)
 

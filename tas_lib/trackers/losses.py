@@ -1,10 +1,10 @@
-"""What training makes small: CoTracker's two losses of a window of frames, and one of ours.
+"""The losses of training: CoTracker's two losses of a window of frames, and one of ours.
 
 path:        mean over k of 0.8^(K - k) |prediction k - truth|,   k = 1 .. K iterations
 visibility:  mean over seen + mean over hidden points of log(1 + exp(-y score)),   y = +-1
 matching:    -log softmax(dot products of a point's feature with nodes around it) at the truth
 
-Ours start from nothing, and the path alone teaches an encoder but slowly that speckle matters;
+Ours start from nothing, and the path alone teaches an encoder only slowly that speckle matters;
 matching does so at once, and without the transformer.
 """
 
@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tas_lib.trackers.cotracker import Window
 from tas_lib.trackers.layers import correlation, discounted, sample
 
 REACH, AWAY = 3, 2.0  # nodes to each side that are compared, around a place so far from the truth
@@ -57,23 +56,3 @@ def matching_error(maps: Tensor, points: Tensor, frame: int) -> Tensor:
 def _mean(values: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean; 0 where all weights are."""
     return (values * weights).sum() / (1e-6 + weights.sum())
-
-
-def published_losses(
-    windows: list[Window], tracks: Tensor, seen: Tensor, valid: Tensor
-) -> tuple[Tensor, Tensor]:
-    """CoTracker's two losses of a film with T frames; training uses the first + 10 x the second.
-
-    tracks (T, N, 2) [px]; seen (T, N) bool; valid (T, N) 0 or 1; points in the windows' order. Each
-    window's errors, which are means already, are divided by its number of points and summed; the
-    visibility's score is a probability in place of a logit.
-    """
-    path, visibility = torch.zeros(()), torch.zeros(())
-    for first, _, found, logits in windows:
-        n = logits.shape[1]
-        span = slice(first, min(first + len(logits), len(tracks)))
-        there, size = valid[span, :n], span.stop - first
-        path = path + path_error(found[:, :size], tracks[span, :n], there) / n
-        score = logits[:size].sigmoid()
-        visibility = visibility + visibility_error(score, seen[span, :n], there) / n
-    return path, visibility

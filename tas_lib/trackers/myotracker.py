@@ -69,7 +69,6 @@ class MyoTracker(Network):
     """316,450 parameters as published."""
 
     start, bidirectional, least = "es", True, (2, 64)
-    progress = False  # shown while it tracks
     rate = 3e-3  # of learning
 
     def __init__(self, sizes: Sizes = Sizes()):
@@ -96,21 +95,16 @@ class MyoTracker(Network):
 
         Discounted over iterations; and matching (`losses`).
         """
-        tracks = self._enter(sample.video, sample.tracks)
-        maps, matching = self._matched(sample, tracks)
+        maps, tracks, matching = self._matched(sample)
         found = self.track(maps, tracks[sample.frame], sample.frame)
         errors = [path - tracks for path in found]
         return matching + discounted(
             [0.75 * e.abs().mean() + 0.25 * e.diff(dim=0).abs().mean() for e in errors]
         )
 
-    def matching(self, sample: Sample) -> Tensor:
-        """That part of the loss which the encoder alone makes."""
-        return self._matched(sample, self._enter(sample.video, sample.tracks))[1]
-
-    def _matched(self, sample: Sample, tracks: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.encode(sample.video)
-        return maps, matching_error(maps, tracks / STRIDE - SHIFT, sample.frame)
+    def _matched(self, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+        maps, tracks = self.encode(sample.video), self._enter(sample.video, sample.tracks)
+        return maps, tracks, matching_error(maps, tracks / STRIDE - SHIFT, sample.frame)
 
     def encode(self, video: Tensor) -> Tensor:
         """Maps (T, features, side / STRIDE, side / STRIDE)."""

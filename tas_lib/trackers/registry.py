@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tas_lib.errors import InputError
+from tas_lib.errors import InputError, check_choice
 from tas_lib.trackers import echotracker, myotracker, tasnet, weights
 from tas_lib.trackers.block_matching import SpeckleTracking
 from tas_lib.trackers.tracker import Learned, Network, Tracker
@@ -41,9 +41,7 @@ def network(name: str, preset: str = "small") -> Network:
     A name may also be CoTracker's with some of TAS-Net's switches (Table II),
     "cotracker+bidirectional+mesh_embedding". Raises InputError.
     """
-    if preset not in ("small", "paper"):
-        problem = f"{preset!r} is unknown"
-        raise InputError("tracker", "preset", problem, "choose small or paper")
+    check_choice("tracker", "preset", preset, ("small", "paper"))
     if name in NETWORKS:
         return NETWORKS[name](preset)
     base, *on = name.split("+")
@@ -93,7 +91,7 @@ def _parted(name: str | Path) -> tuple[str | Path, str | None]:
 def get(name: str | Path, tolerance: float | None = None) -> Tracker:
     """A tracker that is ready: "speckle", one whose weights ship, or a file of weights.
 
-    With "@es" or "@first" behind its name a network starts there, in place of where it is wont to.
+    With "@es" or "@first" behind its name a network starts there, not where it usually does.
     tolerance [px]: TAS-Net and CoTracker leave a window once an iteration has moved no point by as
     much. Raises InputError.
     """
@@ -101,7 +99,7 @@ def get(name: str | Path, tolerance: float | None = None) -> Tracker:
     if path is None:
         if tolerance is not None or start is not None:
             problem = "mean nothing here"
-            raise InputError("speckle", "tolerance, start", problem, "leave them away")
+            raise InputError("speckle", "tolerance, start", problem, "leave them out")
         return SpeckleTracking()
     if not path.is_file():
         ready = [n for n in NAMES if (file := weights_of(n)) is None or file.is_file()]
@@ -115,6 +113,6 @@ def get(name: str | Path, tolerance: float | None = None) -> Tracker:
     if tolerance is not None:
         if not isinstance(network, tasnet.TASNet):
             problem = "is known to TAS-Net and CoTracker alone"
-            raise InputError(path, "tolerance", problem, "leave it away")
+            raise InputError(path, "tolerance", problem, "leave it out")
         network.tolerance = tolerance
     return Learned(network, pixel, start)

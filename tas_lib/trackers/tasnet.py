@@ -38,7 +38,6 @@ class TASNet(Network):
     """
 
     start, bidirectional, least = "es", True, (2, PAPER.least)
-    progress = False  # shown while it tracks
     tolerance: float | None = None  # [px] with which windows stop early outside training: `refine`
     rate = 1e-3  # of learning
 
@@ -103,21 +102,12 @@ class TASNet(Network):
                 errors.append(of_path + VISIBILITY_WEIGHT * of_visibility)
         return torch.stack(errors).mean() + matching
 
-    def matching(self, sample: Sample) -> Tensor:
-        """That part of the loss which the encoder alone makes."""
-        return self._matched(sample)[1]
-
     def _matched(self, sample: Sample) -> tuple[Tensor, Tensor]:
         maps = self.cotracker.encode(sample.video[:, None])
         return maps, matching_error(maps, sample.tracks / self.sizes.stride, sample.frame)
 
     def _runs(
-        self,
-        maps: Tensor,
-        points: Tensor,
-        frame: int,
-        grid: Tensor,
-        tolerance: float | None = None,
+        self, maps: Tensor, points: Tensor, frame: int, grid: Tensor, tolerance: float | None = None
     ) -> list[tuple[Tensor, list[Window]]]:
         """Each direction's frames, in the order in which they are seen, and its windows.
 

@@ -18,10 +18,10 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from tas_lib.errors import InputError
-from tas_lib.recording import MESH_DIMS, spacing, validate
+from tas_lib.recording import MESH_DIMS, need, spacing, validate, whole_beat
 
 # Of the canvas around the mesh at its frame [m]; ours. From end-systole the base of some hearts
-# goes beyond it, yet our networks, which learnt from close pictures, err more with more room.
+# goes beyond it, yet our networks, trained on tighter pictures, err more with a wider margin.
 MARGIN = 15e-3
 STRIDE = 16  # sides of the canvas are multiples of it [px]
 
@@ -79,12 +79,16 @@ class Network(nn.Module):
     start: str  # like `least`, as a `Tracker` has it
     least: tuple[int, int]
     bidirectional: bool  # else it only looks ahead, from frame 0 on
-    progress: bool  # shown while it tracks
+    progress = False  # shown while it tracks
     rate: float  # of learning
     sizes: Any
     switches: dict[str, bool]
     loss: Callable[[Sample], Tensor]
-    matching: Callable[[Sample], Tensor]  # that part of it which encoders alone make
+    _matched: Callable[[Sample], tuple[Any, ...]]  # what `loss` needs, and last `matching`
+
+    def matching(self, sample: Sample) -> Tensor:
+        """That part of the loss which encoders alone make."""
+        return self._matched(sample)[-1]
 
 
 class Learned:
@@ -138,10 +142,8 @@ def canvas(recording: xr.Dataset, mesh: np.ndarray, pixel: float, margin: float 
     """
     step = spacing(recording)
     origin = np.array([float(recording[a][0]) for a in ("x", "z")])
-    low, high = (
-        mesh.min(axis=tuple(range(mesh.ndim - 1))),
-        mesh.max(axis=tuple(range(mesh.ndim - 1))),
-    )
+    points = mesh.reshape(-1, 2)
+    low, high = points.min(0), points.max(0)
     corner = low - margin
     size = STRIDE * np.ceil((high + margin - corner) / (STRIDE * pixel)).astype(int)  # W, H
     blur = 0.5 * np.sqrt(np.maximum((pixel / step) ** 2 - 1, 0))
@@ -156,8 +158,7 @@ def canvas(recording: xr.Dataset, mesh: np.ndarray, pixel: float, margin: float 
     )
     where = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
     video = F.grid_sample(torch.as_tensor(frames)[None], where, align_corners=True)[0]
-    beat = recording.attrs.get("cycle") == "ED to ED"
-    return Canvas(video.clamp(0, 1), corner, pixel, beat)
+    return Canvas(video.clamp(0, 1), corner, pixel, whole_beat(recording))
 
 
 def track(
@@ -180,15 +181,15 @@ def track(
     recording = validate(recording)
     source = recording.attrs.get("source", "recording")
     if frame is None:
-        if tracker.start == "es" and "es_frame" not in recording.attrs:
-            raise InputError(source, "es_frame", "is missing", "state it, or give the mesh's frame")
+        if tracker.start == "es":
+            need(recording, ["es_frame"], "state it, or give the mesh's frame")
         frame = int(recording.attrs["es_frame"]) if tracker.start == "es" else 0
     _check(recording, mesh, frame, tracker.least[0], source)
     film = canvas(recording, mesh, tracker.pixel)
     if min(film.video.shape[1:]) < tracker.least[1]:
-        problem = (
-            f"and its margin are {film.video.shape[1:]} pixels of {1e3 * tracker.pixel:.2f} mm"
-        )
+        height, width = film.video.shape[1:]
+        size = f"{height} x {width} pixels of {1e3 * tracker.pixel:.2f} mm"
+        problem = f"and its margin are {size}"
         raise InputError(source, "mesh", problem, f"{tracker.least[1]} a side are needed")
     tracks, visibility = tracker.follow(film, film.to_pixels(mesh), frame, progress)
     out = xr.Dataset(
