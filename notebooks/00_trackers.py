@@ -244,7 +244,7 @@ table(stopped, "{:.2f}")
 # CoTracker was written anew from its paper. Whether it computes what the published code computes is checked
 # while this page is built, against numbers which that code gave for a small network with random weights:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "hide-output"]
 golden = pd.DataFrame(
     compare("../tests/data/cotracker1_golden_tiny.npz"), index=["largest difference", "tolerance"]
 ).T

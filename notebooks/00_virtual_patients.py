@@ -241,7 +241,7 @@ table(
 # grey levels; last, all together.
 
 # %% tags=["remove-cell"]
-settings = effects.one_by_one(Scanner(shadows=(effects.RIB,)))
+settings = effects.each_artefact(Scanner(shadows=(effects.RIB,)))
 times = np.arange(artefact_frames) / 30
 ablated = effects.films(healthy, poses["A4C"], settings, seed, times, operator)
 titles = {

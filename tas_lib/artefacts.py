@@ -22,7 +22,7 @@ from tas_lib.errors import InputError
 from tas_lib.simulator import CLINICAL, Acquisition, SectorOperator, uniform
 from tas_lib.simulator.display import ScanConverter
 from tas_lib.simulator.exact import pulse_echo_spectrum
-from tas_lib.tissue import amplitude, random_field, slice_profile
+from tas_lib.tissue import from_decibels, random_field, slice_profile
 
 SLIDERS = 8  # of the time-gain compensation
 PATCH = 15e-3  # size of the patches of which haze consists [m]
@@ -95,13 +95,13 @@ class Console:
         loudness = operator.sensitivity[:, acq.n_lines // 2] * np.sqrt(self.thickness)
         sliders = np.linspace(acq.r_min, acq.r_max, SLIDERS)
         error = PchipInterpolator(sliders, scanner.tgc_error * rng.standard_normal(SLIDERS))
-        self.tgc = amplitude(error(acq.depth)) / loudness  # (depth,)
+        self.tgc = from_decibels(error(acq.depth)) / loudness  # (depth,)
         self.shade = np.ones(acq.n_lines)
         for rib in scanner.shadows:
             lost = rib.loss * np.exp2(-((2 * (acq.angle - rib.angle) / rib.width) ** 4))
-            self.shade *= amplitude(-lost)
+            self.shade *= from_decibels(-lost)
         bottom = np.searchsorted(acq.depth, scanner.depth) - 1
-        self.noise = amplitude(scanner.noise) * loudness[bottom]
+        self.noise = from_decibels(scanner.noise) * loudness[bottom]
         offset = (np.arange(len(acq.depth)) - len(acq.depth) // 2) / len(acq.depth)
         frequency = acq.probe.centre_frequency + offset * acq.c / (2 * acq.range_step)
         spectrum = np.abs(pulse_echo_spectrum(acq, frequency))
@@ -128,7 +128,9 @@ class Console:
         r = np.hypot(x, z)
         patchy = 6 * random_field(np.stack([x, 0 * x, z], -1), PATCH, rng)
         fall = self.scanner.haze_fall * (r - acq.r_min)
-        loud = amplitude(level - fall + patchy) * np.interp(r, acq.depth, np.sqrt(self.thickness))
+        loud = from_decibels(level - fall + patchy) * np.interp(
+            r, acq.depth, np.sqrt(self.thickness)
+        )
         return operator(x, z, loud * rng.standard_normal(len(r)) / np.sqrt(per_area))
 
     def amplify(self, iq: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -136,7 +138,7 @@ class Console:
         scanner = self.scanner
         seen = self.tgc[:, None] * (iq * self.shade + self.haze)
         step = round(scanner.reverberation_path / scanner.acquisition.range_step)
-        seen[step:] += amplitude(scanner.reverberation) * seen[:-step]
+        seen[step:] += from_decibels(scanner.reverberation) * seen[:-step]
         noise = rng.standard_normal((*iq.shape, 2), np.float32).view(np.complex64)[..., 0]
         noise = fft.ifft(fft.fft(noise, axis=0) * self._filter, axis=0)
         return seen + self.noise * np.sqrt(0.5) * self.tgc[:, None] * noise

@@ -152,11 +152,11 @@ def over(
 def ready(name: str | Path) -> Tracker:
     """`registry.get`, kept for the next recording as long as its weights are the same."""
     path = registry.weights_of(name)
-    return kept(name, digest(path) if path and path.is_file() else None)
+    return cached_tracker(name, digest(path) if path and path.is_file() else None)
 
 
 @lru_cache(32)
-def kept(name: str | Path, found: str | None) -> Tracker:
+def cached_tracker(name: str | Path, found: str | None) -> Tracker:
     return registry.get(name)
 
 

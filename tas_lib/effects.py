@@ -27,7 +27,7 @@ OFF: dict[str, Any] = {
 }
 
 
-def one_by_one(scanner: Scanner) -> dict[str, Scanner]:
+def each_artefact(scanner: Scanner) -> dict[str, Scanner]:
     """Settings with all artefacts off, with each of OFF alone as `scanner` has it, with all on."""
     off = dataclasses.replace(scanner, **OFF)
     alone = {name: dataclasses.replace(off, **{name: getattr(scanner, name)}) for name in OFF}

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from tas_lib import recording
 from tas_lib.collection import MANIFEST, Collection, digest, manifest_of
-from tas_lib.comparison import kept
+from tas_lib.comparison import cached_tracker
 from tas_lib.dataset import FILMS, check_strategy, make_dataset, open_template
 from tas_lib.errors import InputError
 from tas_lib.farm import each
@@ -213,7 +213,7 @@ def _tracked(path: Path, folder: Path, weights: Path, found: str) -> dict[str, A
     seen = coarse(template) if known else template
     es = int(seen.attrs["es_frame"])
     with one_thread():
-        tracks = track(seen, seen.mesh.values[es], kept(weights, found), es).tracks.values
+        tracks = track(seen, seen.mesh.values[es], cached_tracker(weights, found), es).tracks.values
     mesh, smoothing = unfolded(tracks, es)
     validate(seen.assign(mesh=(MESH_DIMS, mesh)), path)
     motions = {"tracked": mesh, "masks": seen.mesh.values}

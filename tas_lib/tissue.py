@@ -102,7 +102,7 @@ class Slice:
         points, label = (a[~np.isin(label, BLOOD)] for a in (points, label))
         self.named = pose.to_heart(points)  # (n, 3) at ED
         self._material = heart.at(self.named)
-        loud = amplitude(self._level(points, label, walls))
+        loud = from_decibels(self._level(points, label, walls))
         few = self._at(self.thickness, points) / self.per_area  # volume of each [m^3]
         self.rc = loud * np.sqrt(few) * rng.standard_normal(len(points))
 
@@ -178,7 +178,7 @@ class Slice:
         """Blood in the plane at time t: points (n, 2), image coordinates, and coefficients (n,)."""
         points = np.stack(uniform(self.acq, self.depth, self.per_area, rng), -1)
         points = points[np.isin(self.label_at(points, t, near=BLOOD), BLOOD)]
-        loud = amplitude(self.echoes.blood) * np.sqrt(self._at(self.thickness, points))
+        loud = from_decibels(self.echoes.blood) * np.sqrt(self._at(self.thickness, points))
         return points, loud * rng.standard_normal(len(points)) / np.sqrt(self.per_area)
 
     def label_at(
@@ -209,8 +209,8 @@ class Slice:
         return label
 
 
-def amplitude(db: ArrayLike) -> np.ndarray:
-    """Decibels -> factor."""
+def from_decibels(db: ArrayLike) -> np.ndarray:
+    """Factor of an amplitude [1] from decibels."""
     return 10 ** (np.asarray(db) / 20)
 
 

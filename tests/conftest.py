@@ -66,9 +66,9 @@ def mean_gls(heart):
 @pytest.fixture(autouse=True)
 def no_tracker_is_kept():
     """Of another test, under the name of one of this."""
-    comparison.kept.cache_clear()
+    comparison.cached_tracker.cache_clear()
     yield
-    comparison.kept.cache_clear()
+    comparison.cached_tracker.cache_clear()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from clinic_fixtures import db
 
 from tas_lib.artefacts import Console, Shadow
-from tas_lib.tissue import amplitude
+from tas_lib.tissue import from_decibels
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +79,6 @@ def test_grey_levels_span_the_dynamic_range(console_of):
     console = console_of(gain=-20.0, dynamic_range=50.0, contrast=2.0, smoothing=0.0)
     acq = console.scanner.acquisition
     for level, grey in ((20, 1.0), (0, (30 / 50) ** 2), (-30, 0.0), (-80, 0.0)):
-        shown = console.show(np.full((len(acq.depth), acq.n_lines), amplitude(level) + 0j))
+        shown = console.show(np.full((len(acq.depth), acq.n_lines), from_decibels(level) + 0j))
         assert shown[console.sector].max() == pytest.approx(grey, abs=1e-3)
         assert not shown[~console.sector].any()

@@ -36,11 +36,11 @@ def scanner(acquisition):
 @pytest.fixture(scope="module")
 def films(heart, scanner, operator):
     time = np.arange(round(heart.es * RATE) + 1) / RATE
-    return effects.films(heart, Pose(), effects.one_by_one(scanner), 3, time, operator)
+    return effects.films(heart, Pose(), effects.each_artefact(scanner), 3, time, operator)
 
 
 def test_each_setting_differs_from_all_off_in_one_field(scanner):
-    settings = effects.one_by_one(scanner)
+    settings = effects.each_artefact(scanner)
     off = dataclasses.asdict(settings["all off"])
     for name in effects.OFF:
         now = dataclasses.asdict(settings[name])
@@ -73,7 +73,7 @@ def test_artefacts_do_what_they_are_named_for(films):
 
 
 def test_settings_share_echoes_blood_and_noise(heart, scanner, operator):
-    noisy = effects.one_by_one(scanner)["noise"]
+    noisy = effects.each_artefact(scanner)["noise"]
     settings = {"noise": noisy, "rib": dataclasses.replace(noisy, shadows=scanner.shadows)}
     time = np.arange(2) / RATE
     one, other = (

@@ -13,8 +13,8 @@ from tas_lib.cli.frame import (
     Trackers,
     app,
     archived,
+    hashes_of,
     titled,
-    weights_of,
 )
 
 
@@ -46,7 +46,7 @@ def agreement(
     from tas_lib.recording import write_text
 
     named, words = titled(tracker, runs)
-    files = weights_of(named)
+    files = hashes_of(named)
     with unfinished(out, agreement=words, weights=files) as journal:
         rows = readings(cohort, named, workers, journal=journal, progress=not quiet)
         command = f"tas agreement DIR {words} --out FILE"

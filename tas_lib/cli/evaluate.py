@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tas_lib.cli.frame import Makers, Quiet, Runs, Seed, Trackers, app, archived, titled, weights_of
+from tas_lib.cli.frame import Makers, Quiet, Runs, Seed, Trackers, app, archived, hashes_of, titled
 from tas_lib.errors import InputError
 
 
@@ -61,7 +61,7 @@ def evaluate(
     if folder is None and cohort is None:
         raise InputError("evaluate", "DIR", "is missing", "name a cohort's folder, or --cohort")
     named, words = titled(tracker, runs)
-    files = weights_of(named)
+    files = hashes_of(named)
     with (
         nullcontext(folder) if folder else TemporaryDirectory() as place,
         unfinished(out, evaluate=words, weights=files) as journal,

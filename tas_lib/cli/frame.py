@@ -175,14 +175,14 @@ def archived(
 ) -> str:
     """JSON of what trackers did on a cohort, and of what made it.
 
-    files: `weights_of` the trackers before they began. Raises InputError where they have changed.
+    files: `hashes_of` the trackers before they began. Raises InputError where they have changed.
     """
     from tas_lib import archive
     from tas_lib.comparison import made_by
     from tas_lib.provenance import facts
     from tas_lib.trackers import registry, weights
 
-    if weights_of(trackers) != files:
+    if hashes_of(trackers) != files:
         remedy = "wait until their training has ended, and run this again"
         raise InputError("trackers", "weights", "changed while they were judged", remedy)
     learnt = {
@@ -194,7 +194,7 @@ def archived(
     return archive.text(table, **made, weights_sha256=files, networks=learnt)
 
 
-def weights_of(trackers: dict[str, str | Path]) -> dict[str, str | None]:
+def hashes_of(trackers: dict[str, str | Path]) -> dict[str, str | None]:
     """SHA-256 of the trackers' weights, None of those that have none, by their titles."""
     from tas_lib.collection import digest
     from tas_lib.trackers import registry
