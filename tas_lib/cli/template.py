@@ -45,10 +45,6 @@ def template(
     """
     from tqdm import tqdm
 
-    from tas_lib import recording
-    from tas_lib.collection import digest
-    from tas_lib.templates import load_template
-
     found = [
         path
         for clip in clips
@@ -68,21 +64,7 @@ def template(
     made, failed = 0, {}
     for target, path in tqdm(targets.items(), "template", unit="clip", disable=quiet):
         try:
-            of = {"clip": digest(path), "contour": contour and digest(contour), "patient": patient}
-            made_of = json.dumps(of | {"spacing_mm": spacing_mm, "frame_rate": frame_rate})
-            if target.exists():
-                if recording.open(target).attrs.get("made_of") != made_of:
-                    problem = f"is not the clip that {target} was made of, or has other options"
-                    remedy = "name another folder, or remove that file"
-                    raise InputError(path, "file", problem, remedy)
-                continue
-            ds = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
-            if "patient" not in ds.attrs:
-                if patient is None:
-                    raise InputError(path, "patient", "is not stated", "state it: --patient NAME")
-                ds = ds.assign_attrs(patient=patient)
-            recording.save(ds.assign_attrs(made_of=made_of), target)
-            made += 1
+            made += _make(path, target, contour, patient, spacing_mm, frame_rate)
         except InputError as error:
             failed[path] = error
     if not quiet:
@@ -92,3 +74,32 @@ def template(
         typer.echo(f"left out: {reason}", err=True)
     if failed:
         raise typer.Exit(LEFT_OUT)
+
+
+def _make(
+    path: Path,
+    target: Path,
+    contour: Path | None,
+    patient: str | None,
+    spacing_mm: float | None,
+    frame_rate: float | None,
+) -> bool:
+    """Write the template of a clip, unless it is there -> whether it was written."""
+    from tas_lib import recording
+    from tas_lib.collection import digest
+    from tas_lib.templates import load_template
+
+    of = {"clip": digest(path), "contour": contour and digest(contour), "patient": patient}
+    made_of = json.dumps(of | {"spacing_mm": spacing_mm, "frame_rate": frame_rate})
+    if target.exists():
+        if recording.open(target).attrs.get("made_of") == made_of:
+            return False
+        problem = f"is not the clip that {target} was made of, or has other options"
+        raise InputError(path, "file", problem, "name another folder, or remove that file")
+    ds = load_template(path, contour, spacing_mm=spacing_mm, frame_rate=frame_rate)
+    if "patient" not in ds.attrs:
+        if patient is None:
+            raise InputError(path, "patient", "is not stated", "state it: --patient NAME")
+        ds = ds.assign_attrs(patient=patient)
+    recording.save(ds.assign_attrs(made_of=made_of), target)
+    return True

@@ -96,10 +96,9 @@ def read_view(
 
     whole_beat: from ED to ED, with all masks drawn; else half a beat, whose frames are reversed,
     which plays filling backwards, when the cfg has ED after ES: attribute `reversed` is 1 then.
-    Coordinates: frame, its index in the file, and mask_interpolated, whether
-    nobody drew its mask. Attributes: ed_frame, es_frame; sex, age [years], image_quality,
-    ejection_fraction [%] and volumes [ml] as far as stated; mesh_source; mesh_is_truth, 0.
-    Raises InputError that names file, field and remedy.
+    Coordinates: frame, its index in the file, and mask_interpolated, whether nobody drew its mask.
+    Attributes: ed_frame, es_frame; sex, age [years], image_quality, ejection_fraction [%] and
+    volumes [ml] as far as stated; mesh_source; mesh_is_truth, 0. Raises InputError.
     """
     info = read_cfg(cfg)
     path = next((cfg.with_name(name) for name in names if cfg.with_name(name).exists()), None)
@@ -140,7 +139,17 @@ def read_view(
     if not masks.exists():
         log.warning("%s: no masks (%s), so there is no mesh", cfg, masks.name)
         return ds.assign_attrs(mesh_source="none: no masks lie beside the clip")
-    labels = _labels(masks, pixels.shape, spacing)
+    ds = _labelled(ds, _labels(masks, pixels.shape, spacing), spacing, masks)
+    drawn = whole_beat | np.isin(ds.frame, key)
+    ds = ds.assign_coords(mask_interpolated=("time", ~drawn))
+    ds.attrs |= {"mesh_source": f"masks in {masks.name}, equal arc lengths", "mesh_is_truth": 0}
+    return with_mesh(ds, where=masks)
+
+
+def _labelled(
+    ds: xr.Dataset, labels: np.ndarray, spacing: tuple[float, float], masks: Path
+) -> xr.Dataset:
+    """The recording with the labels (frames, row, column) of the file's pixels in its sector."""
     row, column = (
         np.rint(ds[axis].values / (1e-3 * step) + ds.attrs[f"origin_{name}"]).astype(int)
         for axis, step, name in zip("zx", spacing, ("row", "column"), strict=True)
@@ -152,11 +161,7 @@ def read_view(
         problem = f"{beyond:.0%} of the masks lie outside the picture's sector"
         remedy = "check that they are of this clip, and not turned"
         raise InputError(masks, "labels", problem, remedy)
-    drawn = whole_beat | np.isin(ds.frame, key)
-    ds = ds.assign_coords(mask_interpolated=("time", ~drawn))
-    ds["labels"] = (("time", "z", "x"), labels[np.ix_(ds.frame.values, row, column)])
-    ds.attrs |= {"mesh_source": f"masks in {masks.name}, equal arc lengths", "mesh_is_truth": 0}
-    return with_mesh(ds, where=masks)
+    return ds.assign(labels=(("time", "z", "x"), labels[np.ix_(ds.frame.values, row, column)]))
 
 
 def _key_frames(
