@@ -55,7 +55,7 @@ def test_another_clip_of_the_same_name_is_not_taken_for_there(film, tmp_path):
     written[made] = made.read_bytes()
     for name, patient in (("b", "B"), ("a", "B")):
         result = go(name, patient)
-        assert result.exit_code == 3 and "IM0001.nc: file: is another clip" in result.stderr
+        assert result.exit_code == 3 and "IM0001.nc: file: is not the clip" in result.stderr
     assert go("a", "A").exit_code == 0 and made.read_bytes() == written[made]
 
 
