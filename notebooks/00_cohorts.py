@@ -51,7 +51,7 @@ from tas_lib.visits import RETEST
 #
 # Sizes and visits of SSHF, HUNT and HUNT-A are the paper's (its tables count 588 reference videos of HUNT-A, where 88 patients, three views and two experts make 528; it doesn't explain
 # the difference); shares of disease are ours. Two more are ours alone: *infarcts* tests which tracker
-# finds segments that don't move; *templates* takes the place of CAMUS: of its films the simulations are made from which networks learn.
+# finds segments that don't shorten; *templates* takes the place of CAMUS: networks learn from simulations of its films.
 
 # %% tags=["hide-input"]
 table(

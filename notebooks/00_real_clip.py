@@ -17,7 +17,7 @@
 # *The networks of {ref}`the trackers' page <sec-trackers>` and speckle tracking on a film of a patient: no network ever saw one.*
 #
 # In short: peak global longitudinal strain is {glue:text}`least_peak:.1f` to {glue:text}`most_peak:.1f` %, by tracker. Nobody knows the truth; a beat after end-systole points come
-# back to {glue:text}`nearest_closes:.1f` to {glue:text}`farthest_closes:.1f` mm from where they began, and the drawn walls tell no tracker from another.
+# back to {glue:text}`nearest_closes:.1f` to {glue:text}`farthest_closes:.1f` mm from where they began, and their distances from the drawn walls, known to {glue:text}`drawn:.1f` mm, differ by up to {glue:text}`walls_apart:.1f` mm.
 
 # %% tags=["parameters"]
 profile = "laptop"

@@ -118,7 +118,7 @@ themed(draw, "Slice thickness over depth, and correlation against elevation shif
 # Between 40 and 130 mm the widths differ from PyMUST's by at most {glue:text}`slice_off:.1f` % (goal of 5 %: {glue:text}`slice_verdict:s`), the
 # measured correlations from those of the theory by at most {glue:text}`elevation_off:.3f`.
 # By the theory half of the correlation is gone after {glue:text}`half_least:.1f` to {glue:text}`half_most:.1f` mm at
-# these depths. Off the focus the slice is thicker, but its wavefront is curved, so speckle fades no slower there. Of PyMUST ({glue:text}`pymust_version:s`) only the magnitude of its field is compared here, not its echoes in three dimensions.
+# these depths. Off the focus the slice is thicker, but its wavefront is curved, so speckle fades about as fast there, and near the probe faster. Of PyMUST ({glue:text}`pymust_version:s`) only the magnitude of its field is compared here, not its echoes in three dimensions.
 
 # %% [markdown]
 # ## Is the speckle right?
@@ -155,7 +155,6 @@ glue("snr_verdict", "met" if off <= 1 else "missed")
 glue("snr_usual", statistics.snr(np.abs(speckle[:, acq.depth >= 60e-3])))
 glue("snr_near", next(iter(snr.values()))[0])
 glue("crowd", CROWD * frame_scatterers)
-glue("speckle_frames", speckle_frames)
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: histogram of the envelope beyond 60 mm (bars; the denser field) and Rayleigh's density (line). Right: mean over standard deviation against depth for two numbers of scatterers over the sector, Rayleigh's value and 1 % to both sides (shaded). The fewer scatterers a resolution cell holds, the lower.", "name": "fig-rayleigh"}}
@@ -272,7 +271,6 @@ off = [
 ]
 glue("motion_off", max(off))
 glue("motion_draws", draws)
-glue("motion_depth", 1e3 * depth_of_motion)
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Correlation of the speckle's intensity with itself after tissue has moved, at 60 mm: theory (lines) and frames of the fast operator (dots). Strained tissue is held at 60 mm; the window reaches 4 mm to both sides.", "name": "fig-decorrelation"}}
@@ -290,7 +288,7 @@ def draw():
 themed(draw, "Correlation against four motions, theory and measurement")
 
 # %% [markdown]
-# The window stays where it was. So what a shift along the beam, to the side or a turn about the array takes away, a tracker mostly
+# The window stays where it was. So what a shift along the beam or to the side, or a turn about the array, takes away, a tracker mostly
 # gets back by moving its window; what strain and motion across the plane take away is lost, for they change the speckle itself.
 # Correlation on this page is of intensities, |ρ|²; the paper correlates grey levels and keeps the best of a search, which never falls to 0.
 #

@@ -162,7 +162,7 @@ table({name: {"TAS-Net's MTE over its": told(ratio)} for name, ratio in ratios.i
 
 
 # %% [markdown]
-# By view the errors of TAS-Net and of speckle tracking are ({ref}`by disease <sec-diseases>`, over all cohorts, there):
+# By view the errors of TAS-Net and of speckle tracking are (TAS-Net's GLS from observers' drawings {ref}`by disease <sec-diseases>`):
 
 # %% tags=["hide-input"]
 table(

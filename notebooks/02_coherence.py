@@ -110,8 +110,8 @@ themed(draw, "Correlation against coherence, without and with motion, beside the
 
 # %% [markdown]
 # Where nothing moves, the measured mean lies within {glue:text}`theory_off:.2f` of the theory at every coherence. With no coherence at all a correlation of {glue:text}`floor_still:.2f` is left; with the clip's
-# motion, full coherence adds {glue:text}`lift:.2f` to what none has, mean over points and frames. That is all that the three strategies have to work
-# with, and why their errors lie close together.
+# motion, full coherence adds {glue:text}`lift:.2f` to what none has, mean over points and frames. So much, on average, a strategy has to work with; whether
+# that is why their errors lie close together was not tested.
 #
 # One remedy is to invert {eq}`eq-rho` before mixing, with floor and ceiling measured at every
 # point and frame: *S2 inverted* on {ref}`the page before <sec-correlation>`, ours and not the paper's. S3 works by feedback, without

@@ -58,7 +58,6 @@ errors = pd.DataFrame(
 best = errors.idxmin(axis=1).value_counts()
 glue("p", base.attrs["p"])
 glue("seed", seed)
-glue("window", 1e3 * Window().size)
 glue("search", 1e3 * Window().search)
 
 # %% tags=["hide-input"]

@@ -22,7 +22,7 @@
 # the place of SSHF, whose true motion is the reference; and what the paper leaves out, each change alone. The archived run:
 # `archive/ablation.json`. GLS is in percent of the length at end-diastole (% strain).
 #
-# In short, each step changes MTE (mm) by: {glue:text}`steps_mte:s`; in the paper by {glue:text}`steps_paper:s`. Alone, the three changes do so by: {glue:text}`alone_mte:s`; together by {glue:text}`interaction_mte:s` more than their sum.
+# In short, each step changes MTE (mm) by: {glue:text}`steps_mte:s`; in the paper by {glue:text}`steps_paper:s`. Alone, the three changes do so by: {glue:text}`alone_mte:s`; their change together less the sum of these is {glue:text}`interaction_mte:s` (above zero: they gain less together).
 
 # %% tags=["parameters"]
 profile = "laptop"

@@ -18,7 +18,7 @@
 #
 # Of {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients of HUNT-A, from the true walls. In short: TAS-Net's mean trajectory error (MTE) is
 # {glue:text}`tasnet:s` mm, that of speckle tracking, which keeps its mesh smooth and closes it over the beat, {glue:text}`speckle:s`. Smooth tracks would change TAS-Net's by {glue:text}`smoothed:s` mm,
-# closed ones by {glue:text}`closed:s`. Errors grow with time from the frame in which the wall is given. The mean shift of the mesh as a whole is {glue:text}`tasnet_shift:.0f` % as large as TAS-Net's MTE, and {glue:text}`speckle_shift:.0f` % as large as
+# closed ones by {glue:text}`closed:s`. Errors of trackers that are given the wall at end-systole grow with time from it. The mean shift of the mesh as a whole is {glue:text}`tasnet_shift:.0f` % as large as TAS-Net's MTE, and {glue:text}`speckle_shift:.0f` % as large as
 # speckle tracking's. Archived run: `archive/comparison_hunt-a.json`.
 
 # %% tags=["parameters"]

@@ -55,7 +55,7 @@ table(cells, "{:.2f}")
 
 # %% [markdown]
 # Ours are of {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients. The paper's errors are distances from
-# what clinical software found, ours from the truth, of networks a fraction of the size: rows compare, sizes don't. Each network was trained once: intervals are of other patients, not of other trainings. The
+# what clinical software found, ours from the truth, of networks a fraction of the size: rows compare, sizes don't. *Burman-like data* are those of Burman et al. themselves in the paper's rows, our stand-in in ours. Each network was trained once: intervals are of other patients, not of other trainings. The
 # *real data* of EchoTracker are of patients whom nobody else has ([below](sec-labels) is what stands in). The paper has no A3C among its simulations, nor have we.
 #
 # Own data less Burman-like ones (below zero: own data teach more), over all cohorts and views, with 95 % intervals by patient, and the mean of the paper's differences:

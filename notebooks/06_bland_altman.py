@@ -19,8 +19,8 @@
 # Two observers draw the walls on the same films of HUNT-A; TAS-Net (T) and open speckle tracking, in the place of the paper's clinical
 # reference (R), follow them (section V-E). Archived run: `archive/agreement_hunt-a.json`.
 #
-# In short: TAS-Net's peak strain less the reference's is {glue:text}`t_less_r:s` % strain. Of this TAS-Net adds {glue:text}`t_adds:s` to what perfect tracking of the same drawings would find,
-# the reference {glue:text}`r_adds:s`, and the drawings alone are off by {glue:text}`d_adds:s`: errors of drawing that have no mean may still bias strain.
+# In short: TAS-Net's peak strain less the reference's is {glue:text}`t_less_r:s` % strain: TAS-Net adds {glue:text}`t_adds:s` to what perfect tracking of the same drawings would find,
+# the reference {glue:text}`r_adds:s`. From the truth the drawings alone are off by {glue:text}`d_adds:s`: errors of drawing that have no mean may still bias strain.
 
 # %% tags=["parameters"]
 profile = "laptop"

@@ -151,7 +151,7 @@ for name, some in uneven.groupby("tracker"):
 # %% [markdown]
 # {glue:text}`akinetic_segments` of {glue:text}`all_segments` segments of {glue:text}`infarct_patients` virtual patients; intervals 95 %, by patient; bias: below zero is too much shortening.
 #
-# The largest area is that of {glue:text}`finder:s` (speckle tracking's is {glue:text}`speckle_area:s`, TAS-Net's {glue:text}`tasnet_area:s`). TAS-Net's bias is {glue:text}`tasnet_akinetic:s` % strain in
+# TAS-Net's bias is {glue:text}`tasnet_akinetic:s` % strain in
 # akinetic segments and {glue:text}`tasnet_moving:s` in the others (speckle tracking's: {glue:text}`speckle_akinetic:s` and {glue:text}`speckle_moving:s`), and the six true strains of a film have
 # an SD of {glue:text}`true_uneven:s` % strain. The SD of what trackers measure, less that (below zero: differences between segments are evened out): {glue:text}`tasnet_uneven:s` by TAS-Net,
 # {glue:text}`echotracker_uneven:s` by EchoTracker, which learnt the same data, {glue:text}`myotracker_uneven:s` by MyoTracker and {glue:text}`speckle_uneven:s` by speckle tracking, which learnt nothing. Why has not been tested.

@@ -18,7 +18,7 @@
 #
 # Its visibility is the speckle correlation with end-systole that it expects. Is that what is measured, along the true motion? And are segments of which it expects little
 # those whose strain is wrong? Segments of HUNT-A's virtual patients are dropped, the least visible first; the share that is kept is the coverage, the mean error of its strain the
-# risk {cite:p}`geifman2017`. In short: what it expects of the speckle is off by {glue:text}`off:.2f` on average. As for strain: without the fifth of the segments that it sees least,
+# risk {cite:p}`geifman2017`. In short: where it expects a correlation, the mean of what is measured is off by {glue:text}`off:.2f`, mean over tenths. As for strain: without the fifth of the segments that it sees least,
 # the mean error is {glue:text}`fewer:s` % strain in place of {glue:text}`all:s`: {glue:text}`gained:s` % of the way to what
 # knowing the errors would leave. The true correlation of the speckle, which nobody knows, would lead {glue:text}`gained_true:s` % of the way. Archived run, from the true walls: `archive/comparison_hunt-a.json`.
 

@@ -34,7 +34,8 @@ glue("seconds", limits["seconds"])
 glue("gigabytes", limits["megabytes"] // 1024)
 glue("kills", runs.kills.sum())
 glue("identical", f"{runs.identical.sum()} of {runs.runs.sum()}")
-glue("untouched", (runs.runs - runs.kills).clip(lower=0).sum())
+ended = int((runs.runs - runs.kills).clip(lower=0).sum())
+glue("untouched", f" (at least {ended} of them ended before they could be killed)" if ended else "")
 glue("half_written", runs.half_written.sum())
 
 # %% [markdown]
@@ -68,7 +69,7 @@ titles = {"half_written": "half-written files found", "runs": "runs to the end"}
 table(runs.rename(columns=titles)).hide()
 
 # %% [markdown]
-# After {glue:text}`kills` kills, {glue:text}`identical:s` runs came to the same results ({glue:text}`untouched:d` of them or more ended before they could be killed); {glue:text}`half_written` times a
+# After {glue:text}`kills` kills, {glue:text}`identical:s` runs came to the same results{glue:text}`untouched:s`; {glue:text}`half_written` times a
 # half-written file lay under the name of a result. Recordings are compared by their names, values and attributes, weights by
 # all but the minutes that training took, and hashes of these weights are left out; the book by one small notebook that the
 # book's own rules run. What is made as a whole, a simulation, begins anew after a kill; data sets, training and refinement go

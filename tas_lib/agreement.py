@@ -91,7 +91,7 @@ def strains(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairs(table: pd.DataFrame, apart: str, first: object, second: object) -> pd.DataFrame:
-    """Of `strains`, those that differ in `apart` (tracker, observer or visit) alone: KEYS, then the
+    """Of `strains`, those apart in tracker, observer or visit alone: the other KEYS, the
     strains first and second [%]. Segments that not both accept are left out. Raises InputError
     where there is no pair.
     """

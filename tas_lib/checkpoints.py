@@ -82,6 +82,8 @@ def read(path: Path, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Ten
         kinds = {"run": dict, "step": int, "best": float, "seconds": float, "commits": list}
         if not all(isinstance(state[key], kind) for key, kind in kinds.items()):
             raise TypeError("its state has values of other types")
+    except MemoryError:  # of this machine, now: the checkpoint is whole
+        raise
     except Exception as error:
         problem = f"is no checkpoint ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "delete it to start anew") from error
@@ -104,6 +106,8 @@ def left(folder: Path) -> int:
         with safe_open(path, "pt") as file:
             state = json.loads(file.metadata()["state"])
         return state["run"]["budget"]["steps"] - state["step"]
+    except MemoryError:
+        raise
     except Exception as error:
         problem = f"is no checkpoint ({type(error).__name__}: {error})"
         raise InputError(path, "file", problem, "delete it") from error

@@ -23,7 +23,7 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 class Estimate(NamedTuple):
     """A number and its interval; without one, both ends are NaN."""
 
-    value: float
+    value: float  # the number itself
     low: float  # end of the 95 % interval
     high: float  # the other end
 

@@ -27,7 +27,7 @@ class Start(NamedTuple):
 
     beat: xr.Dataset  # images, ed_frame and es_frame; `cycle` says whether it is whole, if known
     mesh: np.ndarray  # (longitudinal, radial, [x, z]) at `frame` [m]
-    frame: int
+    frame: int  # in which `mesh` is given
     walls: str  # where they are from
 
 

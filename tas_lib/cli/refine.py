@@ -62,7 +62,7 @@ def refine(
         str,
         typer.Option(
             metavar="0,1",
-            help="Seeds, a network of each stage each; the first one's tracks move the next stage.",
+            help="Seeds, each of a network a stage; the first one's tracks move the next stage.",
         ),
     ] = "0",
     init: Annotated[

@@ -33,7 +33,7 @@ def read(
         problem = "is unknown, and pixel spacing is never guessed"
         remedy = "give --spacing-mm, the scanner's depth scale in mm over its length in pixels"
         raise InputError(path, "spacing_mm", problem, remedy)
-    if not (np.isfinite(spacing_mm) and spacing_mm > 0):
+    if np.ndim(spacing_mm) or not (np.isfinite(spacing_mm) and spacing_mm > 0):
         raise InputError(path, "spacing_mm", f"is {spacing_mm}", "give a positive size in mm")
     if frame_rate is not None and not (np.isfinite(frame_rate) and frame_rate > 0):
         remedy = "give --frame-rate in frames a second"
