@@ -91,9 +91,10 @@ def strains(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairs(table: pd.DataFrame, apart: str, first: object, second: object) -> pd.DataFrame:
-    """Of `strains`, those apart in tracker, observer or visit alone: the other KEYS, the
-    strains first and second [%]. Segments that not both accept are left out. Raises InputError
-    where there is no pair.
+    """Of `strains`, those that differ in `apart` alone, which is tracker, observer or visit.
+
+    Columns: the other KEYS; the strains first and second [%]. Segments that not both accept are
+    left out. Raises InputError where there is no pair.
     """
     keys = [key for key in KEYS if key != apart]
     one, two = (
