@@ -16,9 +16,9 @@
 #
 # *Curves of regional strain beside the truth, and whether segments that do not shorten are found.*
 #
-# The paper's Figure 5 shows one patient's curves by EchoPac, EchoTracker and TAS-Net, and names no disease; infarcts are our question. In short: the area under the ROC curve by
-# which segments that do not shorten are found is largest by {glue:text}`finder:s`; by speckle tracking it is {glue:text}`speckle_area:s`, by TAS-Net {glue:text}`tasnet_area:s`, and the first less the second
-# {glue:text}`areas_less:s`. In such segments TAS-Net's strain is off by {glue:text}`tasnet_akinetic:s` % strain (below zero: too much shortening), speckle tracking's by {glue:text}`speckle_akinetic:s`.
+# The paper's Figure 5 shows one patient's curves by EchoPac, EchoTracker and TAS-Net, and names no disease; infarcts are our question. In short: how well segments that do
+# not shorten are found, by the area under the ROC curve: {glue:text}`speckle_area:s` by speckle tracking and {glue:text}`tasnet_area:s` by TAS-Net, the first less the second
+# {glue:text}`areas_less:s`; best by {glue:text}`finder:s`. In such segments TAS-Net's strain is off by {glue:text}`tasnet_akinetic:s` % strain (below zero: too much shortening), speckle tracking's by {glue:text}`speckle_akinetic:s`.
 #
 # Trackers start from the true wall at end-systole (EchoTracker: in the first frame). Archived run, of virtual patients who all have an infarct:
 # `archive/comparison_infarcts.json`.
