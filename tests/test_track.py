@@ -46,7 +46,7 @@ def test_what_is_missing_is_named_before_anything_is_written(clip, tmp_path):
         bare.attrs = attrs
         recording.save(bare, path)
         result = track(path, "--out", tmp_path / "out")
-        assert result.exit_code == 2 and f"{name}: is not stated" in result.stderr
+        assert result.exit_code == 2 and f"{name}: is missing" in result.stderr
     result = track(clip, "--tracker", "tasnet.safetensors", "--out", tmp_path / "out")
     assert result.exit_code == 2 and "weights: are not there" in result.stderr
     assert not (tmp_path / "out").exists()
