@@ -26,6 +26,7 @@ from tas_lib.tissue import from_decibels, random_field, slice_profile
 
 SLIDERS = 8  # of the time-gain compensation
 PATCH = 15e-3  # size of the patches of which haze consists [m]
+PATCHY = 6.0  # SD of their levels [dB]: our choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Console:
         per_area = self.scanner.density / acq.wavelength**2
         x, z = uniform(acq, acq.r_max, per_area, rng)
         r = np.hypot(x, z)
-        patchy = 6 * random_field(np.stack([x, 0 * x, z], -1), PATCH, rng)
+        patchy = PATCHY * random_field(np.stack([x, 0 * x, z], -1), PATCH, rng)
         fall = self.scanner.haze_fall * (r - acq.r_min)
         loud = from_decibels(level - fall + patchy) * np.interp(
             r, acq.depth, np.sqrt(self.thickness)

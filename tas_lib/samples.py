@@ -28,6 +28,7 @@ GAIN, GAMMA, NOISE, BLUR = 0.15, 0.2, 0.04, 0.8  # SDs of logarithms; largest SD
 CLOUDED = 0.5  # of the clips have haze, noise of the scanner, a shadow: each by itself
 HAZE, CLUTTER, SHADOW = 0.4, 0.3, 0.4  # most of each, in grey: what stands still, changes, is lost
 GRAIN = 1.2, 0.2  # of haze and noise: its size in pixels, its SD as a share
+BLURRED = 0.3  # of the clips are less sharp
 HIDDEN = 0.3  # of the clips have a patch of some frames hidden
 PATCH = 0.1, 0.3  # its sides, fractions of the picture's
 
@@ -175,7 +176,7 @@ def _patchy(video: Tensor, rng: Generator) -> Tensor:
 def _shown(video: Tensor, rng: Generator) -> Tensor:
     """The video with other gain, contrast, noise and sharpness, some of it hidden at times."""
     video = (video * np.exp(rng.normal(0, GAIN))).clamp(0, 1) ** np.exp(rng.normal(0, GAMMA))
-    if rng.random() < 0.3:
+    if rng.random() < BLURRED:
         sd = rng.uniform(0, BLUR)
         video = torch.from_numpy(gaussian_filter(video.numpy(), (0, sd, sd)))
     noise = rng.standard_normal(video.shape, np.float32) * np.float32(rng.uniform(0, NOISE))

@@ -35,7 +35,8 @@ SEEN = 0.97  # share of the slice's energy; what never comes so near the plane i
 BELOW, BESIDE = 12e-3, np.deg2rad(4.0)  # of the picture: what moves into it [m], [rad]
 ABOVE = 4e-3  # and from the probe [m]
 NODE = 8e-3  # of the grid on which the heart's motion across the plane is looked up [m]
-BLOOD_NODE = 2.5e-3  # and that on which it is undone [m]
+SLACK = 0.3e-3  # of what is looked up between them [m]
+BLOOD_NODE = 2.5e-3  # of the grid on which that motion is undone [m]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Slice:
         acq = self.acq
         deepest, edge = min(self.depth + BELOW, acq.r_max), acq.sector / 2 + BESIDE
         wide = deepest * np.sin(edge)
-        y = self.half.max() + 10e-3
+        y = self.half.max() + 10e-3  # room for motion across the plane
         corner = np.array([-wide, -y, 0.0])
         shape = 2 + (np.array([2 * wide, 2 * y, deepest]) // NODE).astype(int)
         grid = corner + NODE * np.moveaxis(np.indices(shape.tolist()), 0, -1).reshape(-1, 3)
@@ -135,7 +136,7 @@ class Slice:
         points = np.stack([drawn * np.sin(angle), y, drawn * np.cos(angle)], -1)
         at = ((points - corner) / NODE).T
         low, high = (map_coordinates(f, at, order=1, mode="nearest") for f in (low, high))
-        slack = np.interp(drawn, r, half) + 0.3e-3
+        slack = np.interp(drawn, r, half) + SLACK
         return points[(y + low < slack) & (y + high > -slack)]
 
     def _level(
@@ -195,7 +196,7 @@ class Slice:
         grid = corner + BLOOD_NODE * np.moveaxis(np.indices(shape), 0, -1)
         there = self.pose.in_plane(grid).reshape(-1, 3)
         named = there
-        for _ in range(8):
+        for _ in range(8):  # fixed point, damped
             named = named + 0.7 * (there - self.heart.move(named, t))
         wanted = np.isin(self.heart.tissue(named), near).reshape(shape)
         wanted = binary_dilation(wanted, np.ones((3, 3)))
