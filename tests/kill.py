@@ -216,6 +216,8 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, required=True)
     given = options.parse_args()
+    if not (REPO / ".venv").exists():
+        options.error("run `make env` first: the book is built in its environment")
     rows, made_by = [], facts()
     with tempfile.TemporaryDirectory() as root:
         root = Path(root)
