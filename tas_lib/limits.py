@@ -61,10 +61,10 @@ def least_distance(correlation: np.ndarray, axial: float, lateral: float) -> np.
     """Mean distance [m] by which a point is missed at least, found by comparing grey levels.
 
     correlation: of the speckle around it, as measured; axial, lateral: sizes of the speckle [m]
-    (`speckle.speckle_size`). Errors along the two axes are normal and independent, with the
-    SD of `least_error` for one window; along one of them the other gives as many looks as its band
-    resolves. A tracker that
-    uses more than one window, as neighbours or other frames, may do better. Raises InputError.
+    (`speckle.speckle_size`). Errors along the two axes are normal and independent, with the SD of
+    `least_error` for one window; along one of them the other gives as many looks as its band
+    resolves. A tracker that uses more than one window, as neighbours or other frames, may do
+    better. Raises InputError.
     """
     length = Window().size
     ends = [bandwidth(width) for width in (axial, lateral)]

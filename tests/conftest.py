@@ -21,7 +21,7 @@ from tas_lib.simulator import Acquisition, Focused, Probe, SectorOperator, calib
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 
-pytest_plugins = ["clinic_fixtures", "browser_fixtures"]
+pytest_plugins = ["clinic_fixtures", "scene_fixtures", "browser_fixtures"]
 
 SECTOR = Sector(apex_row=-4.0, apex_column=80.0, half_angle=0.7, r_min=12.0, r_max=110.0)
 SHIFTS = 1e-3 * np.stack([2 * np.sin(np.arange(9) / 3), np.cos(np.arange(9) / 3) - 1], -1)
