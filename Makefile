@@ -63,6 +63,7 @@ help:
 env: $(STAMP)
 
 # PYTHON=... goes before the interpreters found. A .venv that works is kept and brought up to date.
+# Most modules are never imported: compiling all of them would take a third of the time.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PY) -m pip --version >/dev/null 2>&1 && exit; \
 	for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
@@ -75,9 +76,9 @@ $(STAMP): pyproject.toml constraints.txt
 	if $(PY) -c 'import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)' 2>/dev/null; \
 	then index="--index-url $(TORCH_INDEX)"; from=$(TORCH_INDEX); fi; \
 	echo "environment: PyTorch from $$from"; \
-	$(PY) -m pip install -qq --no-deps $$index "$$(grep '^torch==' constraints.txt)"
+	$(PY) -m pip install -qq --no-compile --no-deps $$index "$$(grep '^torch==' constraints.txt)"
 	@echo "environment: the rest, versions of constraints.txt"
-	@$(PY) -m pip install -qq -c constraints.txt -e '.[book,dev]'
+	@$(PY) -m pip install -qq --no-compile -c constraints.txt -e '.[book,dev]'
 	@$(PY) -c 'import matplotlib.pyplot'  # makes its font cache now, not inside a notebook
 	@mkdir -p "$(IPYTHONDIR)/profile_default"
 	@echo 'c.IPKernelApp.log_level = "CRITICAL"' >"$(IPYTHONDIR)/profile_default/ipython_kernel_config.py"

@@ -11,10 +11,14 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "live"
 PATIENCE = 60  # for the picture [s]: twice what a laptop is allowed
+NOTEBOOKS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.weekly] * (path.stem != "speckle"))
+    for path in sorted(FOLDER.glob("*.py"))
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS)
 def test_live_notebook_shows_a_picture(path, monkeypatch):
     """Where `interact` would show sliders, the experiment runs once, as they first stand."""
     shown = []
