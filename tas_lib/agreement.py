@@ -18,6 +18,7 @@ import pandas as pd
 from tas_lib import recording
 from tas_lib.bland_altman import of_patients
 from tas_lib.comparison import over, ready
+from tas_lib.error_parts import smooth_tracks
 from tas_lib.errors import InputError
 from tas_lib.journal import Journal
 from tas_lib.observers import accepted, carried, observer
@@ -46,9 +47,9 @@ def readings(
     end-systole; a tracker that starts in the first frame is given the drawing as the true motion
     carries it there, in its favour. workers,
     journal: see `journal.gather`. Columns: file, patient, pathology, view, visit, observer (from
-    1), tracker, gls (peak), segments (six, at the end-systole that the observer sees), fractions;
-    accepted (six bool, `observers.accepted` of the drawing). Raises InputError, also where weights
-    have seen one of the patients.
+    1), tracker, gls (peak), gls_smoothed (of `error_parts.smooth_tracks`), segments (six, at the
+    end-systole that the observer sees), fractions; accepted (six bool, `observers.accepted` of the
+    drawing). Raises InputError, also where weights have seen one of the patients.
     """
     return over(_read, folder, trackers, workers, journal=journal, progress=progress)
 
@@ -62,19 +63,21 @@ def _read(
     about |= {name: ds.attrs[name] for name in ("patient", "pathology", "view", "visit")}
     for k, seed in enumerate(entry["observers"], start=1):
         drawn = observer(ds, np.random.default_rng(seed))
-        meshes = {PERFECT: carried(ds, drawn), TRUTH: ds.mesh.values}
+        meshes, given = {PERFECT: carried(ds, drawn), TRUTH: ds.mesh.values}, {}
         seen = ds.assign(mesh=(MESH_DIMS, meshes[PERFECT])).assign_attrs(es_frame=drawn.es_frame)
         for title, name in trackers.items():
             follow = ready(name)
-            frame = drawn.es_frame if follow.start == "es" else 0
+            given[title] = frame = drawn.es_frame if follow.start == "es" else 0
             with one_thread():
                 tracked = track(ds, meshes[PERFECT][frame], follow, frame)
             meshes[title] = tracked.tracks.values
         kept = accepted(seen).tolist()
         for title, mesh in meshes.items():
             gls, segments = longitudinal_strain(mesh, ed)
+            smoothed, _ = longitudinal_strain(smooth_tracks(mesh, given.get(title, 0)), ed)
+            found = {"gls": float(gls.min()), "gls_smoothed": float(smoothed.min())}
             es = true_es if title == TRUTH else drawn.es_frame
-            found = {"gls": float(gls.min()), "segments": segments[es].tolist(), "accepted": kept}
+            found |= {"segments": segments[es].tolist(), "accepted": kept}
             rows.append(about | {"observer": k, "tracker": title} | found)
     return rows
 

@@ -18,8 +18,7 @@ def parts(found: np.ndarray, truth: np.ndarray, frame: int, es: int, whole: bool
 
     shift: of the mesh as a whole (mean error of a frame); beam, across: along the beam, and at
     right angles to it; growth (2 PHASES + 1,): of all points at equal steps of time from the first
-    frame to end-systole and from there to the last. smoothed: the error if displacements since
-    `frame` were made smooth over the mesh, polynomials of degree DEGREE along and 1 across. closed:
+    frame to end-systole and from there to the last. smoothed: the error of `smooth_tracks`. closed:
     if the beat's end were brought back to its start, by a drift even in time, as speckle tracking
     does, which is right as far as the truth ends where it began; NaN of no whole beat.
     """
@@ -34,9 +33,16 @@ def parts(found: np.ndarray, truth: np.ndarray, frame: int, es: int, whole: bool
         "beam": float(np.abs(along).mean()),
         "across": float(np.sqrt(np.maximum(distance**2 - along**2, 0)).mean()),
         "growth": np.interp(np.concatenate(steps), np.arange(len(found)), distance.mean((1, 2))),
-        "smoothed": _mean(found[frame] + smooth(found - found[frame]) - truth),
+        "smoothed": _mean(smooth_tracks(found, frame) - truth),
         "closed": _mean(error - drift) if whole else np.nan,
     }
+
+
+def smooth_tracks(tracks: np.ndarray, frame: int) -> np.ndarray:
+    """Tracks (T, l, r, [x, z]) whose displacements since `frame` were made smooth over the mesh:
+    polynomials of degree DEGREE along and 1 across.
+    """
+    return tracks[frame] + smooth(tracks - tracks[frame])
 
 
 def smooth(field: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from tas_lib.error_parts import parts
+from tas_lib.error_parts import parts, smooth_tracks
 from tas_lib.mesh import folds
 from tas_lib.recording import spacing, whole_beat
 from tas_lib.strain import longitudinal_strain, segment_nodes
@@ -53,9 +53,10 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
     mte [m]: mean distance of all points from where they truly are, over all frames (section
     IV-D.1). median [m]: median over time, mean over points. delta_average, jaccard: `tap`. gls,
     gls_true: peak global longitudinal strain of the middle line in the image, since end-diastole
-    (fractions). folds: triangles turned over, in the worst frame. closure [m]: of a whole beat,
-    mean distance of points at its end from its start; else NaN. seconds: for all of it. What
-    explains the error: see `error_parts.parts`.
+    (fractions). folds: triangles turned over, in the worst frame. gls_smoothed, folds_smoothed: of
+    `error_parts.smooth_tracks`. closure [m]: of a whole beat, mean distance of points at its end
+    from its start; else NaN. seconds: for all of it. What explains the error: see
+    `error_parts.parts`.
 
     Of the segments (6,): segments, segments_true, end-systolic strain (fractions); errors [m], mte;
     visibility and correlation, means over their points in all frames but the given one and
@@ -74,7 +75,7 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
     )
     visible = visibility > VISIBLE if "visibility" in tracked else None
     extent = (spacing(recording) * [recording.sizes[a] for a in ("x", "z")]).tolist()
-    whole = whole_beat(recording)
+    whole, smoothed = whole_beat(recording), smooth_tracks(found, frame)
     distance = np.linalg.norm(found - truth, axis=-1)
     (gls, segments), (gls_true, segments_true) = (
         longitudinal_strain(m, ed) for m in (found, truth)
@@ -94,6 +95,8 @@ def evaluate(recording: xr.Dataset, tracker: Tracker) -> dict[str, Any]:
         "calibration": tally(seen, speckle),
         **parts(found, truth, frame, es, whole),
         "folds": int(folds(found).max()),
+        "gls_smoothed": float(longitudinal_strain(smoothed, ed)[0].min()),
+        "folds_smoothed": int(folds(smoothed).max()),
         "closure": float(np.linalg.norm(found[-1] - found[ed], axis=-1).mean())
         if whole
         else np.nan,

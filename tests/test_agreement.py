@@ -48,6 +48,8 @@ def test_observers_are_as_far_apart_as_their_drawings_where_tracking_is_perfect(
         ]
         assert np.diff(apart[0], axis=1).std() > 0.3  # % strain
         np.testing.assert_allclose(*apart, atol=1e-3)
+    knowing = rows[rows.tracker == "knowing"]
+    np.testing.assert_allclose(knowing.gls_smoothed, knowing.gls, atol=2e-3)  # smooth already
     by_tracker = pairs(table, "tracker", "knowing", PERFECT)
     assert {*by_tracker.segment} >= {GLOBAL, "basal inferoseptal", "apical anterolateral"}
     whole = by_tracker[by_tracker.segment == GLOBAL]

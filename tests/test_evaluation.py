@@ -49,6 +49,21 @@ def test_a_known_error_is_found(clip):
     assert found["median"] == pytest.approx(5e-3)
 
 
+def test_smooth_tracks_neither_fold_nor_lengthen_the_wall(moving_clip):
+    """Whoever errs in the middle of the wall against both its sides: no straight line across."""
+
+    class Rough(Knowing):
+        def follow(self, canvas, mesh, frame, progress=False):
+            found, seen = super().follow(canvas, mesh, frame)
+            error = np.random.default_rng(0).normal(size=(len(mesh), 1, 2)) * [[4], [-8], [4]]
+            return found + error * (np.arange(len(found)) != frame)[:, None, None, None], seen
+
+    found = evaluate(moving_clip(SHIFTS, squeeze=SQUEEZE), Rough("first"))
+    assert found["folds"] > 0 and found["folds_smoothed"] == 0
+    assert found["gls_smoothed"] == pytest.approx(found["gls_true"])
+    assert abs(found["gls"] - found["gls_true"]) > 0.01
+
+
 def test_tap_metrics_count_points_within_pixels_of_a_scaled_picture():
     """Errors of 3 pixels along x lie within 4, 8 and 16 of the five limits."""
     truth = np.zeros((5, 2, 2, 2))
