@@ -47,9 +47,10 @@ def readings(
     end-systole; a tracker that starts in the first frame is given the drawing as the true motion
     carries it there, in its favour. workers,
     journal: see `journal.gather`. Columns: file, patient, pathology, view, visit, observer (from
-    1), tracker, gls (peak), gls_smoothed (of `error_parts.smooth_tracks`), segments (six, at the
-    end-systole that the observer sees), fractions; accepted (six bool, `observers.accepted` of the
-    drawing). Raises InputError, also where weights have seen one of the patients.
+    1), tracker, gls (peak), gls_smoothed (of `error_parts.smooth_tracks` since the frame that the
+    tracker is given; of PERFECT and TRUTH, since end-systole), segments (six, at the end-systole
+    that the observer sees), fractions; accepted (six bool, `observers.accepted` of the drawing).
+    Raises InputError, also where weights have seen one of the patients.
     """
     return over(_read, folder, trackers, workers, journal=journal, progress=progress)
 
@@ -63,7 +64,8 @@ def _read(
     about |= {name: ds.attrs[name] for name in ("patient", "pathology", "view", "visit")}
     for k, seed in enumerate(entry["observers"], start=1):
         drawn = observer(ds, np.random.default_rng(seed))
-        meshes, given = {PERFECT: carried(ds, drawn), TRUTH: ds.mesh.values}, {}
+        meshes = {PERFECT: carried(ds, drawn), TRUTH: ds.mesh.values}
+        given = {PERFECT: drawn.es_frame, TRUTH: true_es}
         seen = ds.assign(mesh=(MESH_DIMS, meshes[PERFECT])).assign_attrs(es_frame=drawn.es_frame)
         for title, name in trackers.items():
             follow = ready(name)
@@ -74,7 +76,7 @@ def _read(
         kept = accepted(seen).tolist()
         for title, mesh in meshes.items():
             gls, segments = longitudinal_strain(mesh, ed)
-            smoothed, _ = longitudinal_strain(smooth_tracks(mesh, given.get(title, 0)), ed)
+            smoothed, _ = longitudinal_strain(smooth_tracks(mesh, given[title]), ed)
             found = {"gls": float(gls.min()), "gls_smoothed": float(smoothed.min())}
             es = true_es if title == TRUTH else drawn.es_frame
             found |= {"segments": segments[es].tolist(), "accepted": kept}

@@ -85,10 +85,11 @@ class Evidence:
             rows["tracker"] = rows.tracker.str.replace(r"/seed\d+$", "", regex=True)
         return rows
 
-    def _strains(self, cohort: str) -> pd.DataFrame:
+    def _strains(self, cohort: str, peak: str = "gls") -> pd.DataFrame:
+        """`agreement.strains`, peak GLS of the column `peak`, by networks' first seed."""
         rows = self.rows(f"agreement_{cohort}")
         first = rows.groupby("tracker").seed.transform("min")
-        return strains(rows[rows.seed.isna() | (rows.seed == first)])
+        return strains(rows[rows.seed.isna() | (rows.seed == first)].assign(gls=rows[peak]))
 
     def comparison(self, *cohorts: str) -> pd.DataFrame:
         """`errors` of trackers on the patients of cohorts, from the true walls."""
@@ -124,10 +125,17 @@ class Evidence:
         return bench.set_index("tracker").ms_per_frame
 
     def pairs(
-        self, design: Design, tracker: str, reference: str = "speckle", regional: bool = False
+        self,
+        design: Design,
+        tracker: str,
+        reference: str = "speckle",
+        regional: bool = False,
+        peak: str = "gls",
     ) -> pd.DataFrame:
-        """`agreement.pairs` of a tracker's peak GLS, or of its segments, in a design."""
-        table = pd.concat([self.strains(cohort) for cohort in design.cohorts])
+        """`agreement.pairs` of a tracker's peak GLS (gls, or gls_smoothed), or of its segments, in
+        a design.
+        """
+        table = pd.concat([self.strains(cohort, peak) for cohort in design.cohorts])
         table = table[(table.segment != GLOBAL) == regional]
         if design.apart == "tracker":
             return pairs(table, "tracker", tracker, reference)

@@ -164,6 +164,7 @@ class World:
                                 "observer": observer,
                                 "tracker": tracker,
                                 "gls": -0.2 + 1e-2 * self.near(off),
+                                "gls_smoothed": -0.2 + 1e-2 * off / 2,
                                 "segments": (-0.2 + 1e-2 * self.near(off) * level).tolist(),
                                 "accepted": [True] * 6,
                             }

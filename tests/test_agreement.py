@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import CutShort
-from test_evaluation import SHIFTS, SQUEEZE, Knowing
+from test_evaluation import SHIFTS, SQUEEZE, Knowing, Rough
 from typer.testing import CliRunner
 
 from tas_lib import archive, cli, recording
@@ -48,13 +48,19 @@ def test_observers_are_as_far_apart_as_their_drawings_where_tracking_is_perfect(
         ]
         assert np.diff(apart[0], axis=1).std() > 0.3  # % strain
         np.testing.assert_allclose(*apart, atol=1e-3)
-    knowing = rows[rows.tracker == "knowing"]
-    np.testing.assert_allclose(knowing.gls_smoothed, knowing.gls, atol=2e-3)  # smooth already
     by_tracker = pairs(table, "tracker", "knowing", PERFECT)
     assert {*by_tracker.segment} >= {GLOBAL, "basal inferoseptal", "apical anterolateral"}
     whole = by_tracker[by_tracker.segment == GLOBAL]
     assert len(whole) == 8 and spread(whole).loc[GLOBAL, ("absolute", "value")] < 1e-3
     assert whole["first"].min() < -5
+
+
+def test_smooth_tracks_agree_as_perfect_ones_do(folder, monkeypatch):
+    monkeypatch.setattr(registry, "get", lambda name: Rough())
+    rows = readings(folder, {"rough": "rough"}, 1, progress=False)
+    rough, perfect = (rows[rows.tracker == title].reset_index() for title in ("rough", PERFECT))
+    np.testing.assert_allclose(rough.gls_smoothed, perfect.gls, atol=2e-3)
+    assert (rough.gls - perfect.gls).abs().min() > 0.01
 
 
 def made():

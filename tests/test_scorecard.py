@@ -15,7 +15,7 @@ from tas_lib import archive, cli, intervals, paper
 from tas_lib import scorecard as module
 from tas_lib.claims import NETWORKS, RULES, STEPS, best_s1
 from tas_lib.errors import InputError
-from tas_lib.evidence import COHORTS, DESIGNS, MADE_BY, Evidence, estimate
+from tas_lib.evidence import COHORTS, DESIGNS, MADE_BY, Evidence, absolute, estimate
 from tas_lib.intervals import Estimate
 from tas_lib.numbers import BASELINES, EXCHANGEABLE, baseline, beside, called, ours, title
 from tas_lib.scorecard import scorecard
@@ -114,6 +114,15 @@ def test_what_all_patients_show_alike_has_no_interval():
 @pytest.mark.parametrize("name", ["C05", "C14", "C20"])
 def test_a_rule_is_not_sure_where_patients_differ_more(worlds, name):
     assert of_claim(RULES[name](Evidence(worlds["vague"]))) != REPRODUCED
+
+
+def test_peaks_of_smooth_tracks_are_paired_alike(worlds):
+    found, twice = Evidence(worlds["good"]), DESIGNS["HUNT-A agreement"]
+    usual, smooth = (
+        absolute(found.pairs(twice, "tas/tasnet", peak=peak)) for peak in ("gls", "gls_smoothed")
+    )
+    assert usual.min() > 0.1
+    np.testing.assert_allclose(smooth, usual / 2, atol=0.02)
 
 
 def test_what_learnt_labels_is_judged_where_it_was_made(worlds, tmp_path):
