@@ -52,6 +52,7 @@ export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export JUPYTER_DATA_DIR := $(CURDIR)/.venv/jupyter-data
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
+unexport PYTHONDONTWRITEBYTECODE # else every process compiles all that it imports
 
 .PHONY: help env book lab test coverage table1 record lint calibration clean FORCE
 .DELETE_ON_ERROR:

@@ -14,28 +14,30 @@
 # (sec-errors)=
 # # What the errors are made of, on virtual patients
 #
-# *Where in the beat trackers lose the wall, whether they lose points or all of it, and what would be left if tracks were smooth, or closed.*
+# *Where in the beat trackers lose the wall, whether they lose points or all of it, and what smooth or closed tracks would change, in folds and strain as well.*
 #
 # Of {glue:text}`recordings` recordings of {glue:text}`patients` virtual patients of HUNT-A, from the true walls. In short: TAS-Net's mean trajectory error (MTE) is
 # {glue:text}`tasnet:s` mm, that of speckle tracking, which keeps its mesh smooth and closes it over the beat, {glue:text}`speckle:s`. Smooth tracks would change TAS-Net's by {glue:text}`smoothed:s` mm,
 # closed ones by {glue:text}`closed:s`. Errors of trackers that are given the wall at end-systole grow with time from it. The mean shift of the mesh as a whole is {glue:text}`tasnet_shift:.0f` % as large as TAS-Net's MTE, and {glue:text}`speckle_shift:.0f` % as large as
-# speckle tracking's. Archived run: `archive/comparison_hunt-a.json`.
+# speckle tracking's. Smooth, TAS-Net's tracks would fold in {glue:text}`folded_smoothed:s` % of films in place of {glue:text}`folded:s` %, and the mean absolute difference of its peak strain between two observers would change by {glue:text}`less_apart:s` % strain. Archived runs:
+# `archive/comparison_hunt-a.json` from the true walls, `archive/agreement_hunt-a.json` from what observers drew.
 
 # %% tags=["parameters"]
 profile = "laptop"
 seed = 0
-walls = 12  # patients whose true wall is followed to the end of the beat
+open_patients = 12  # patients whose true wall is followed to the end of the beat
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 
+from tas_lib.agreement import PERFECT
 from tas_lib.book import archived, glue, provenance, table, themed, told
 from tas_lib.claims import TASNET
 from tas_lib.cohorts import cases
 from tas_lib.comparison import people
 from tas_lib.error_parts import DEGREE, PHASES
-from tas_lib.evidence import Evidence, estimate, less
+from tas_lib.evidence import DESIGNS, Evidence, absolute, estimate, less
 from tas_lib.trackers.registry import label
 from tas_lib.visits import true_path
 
@@ -64,14 +66,15 @@ change = {  # tracker -> remedy -> change of its MTE
 }
 for key, title in REMEDIES.items():
     glue(key, change[TASNET][title])
+open_patients = min(open_patients, rows.patient.nunique())
 seed_of_cohort = evidence.made["comparison_hunt-a"]["seed"]
 ends = [
     np.linalg.norm(path[-1, ..., [0, 2]] - path[0, ..., [0, 2]], axis=0).mean()
-    for patient in range(1, walls + 1)
+    for patient in range(1, open_patients + 1)
     for case in cases("hunt-a", patient, seed_of_cohort)
     for path in [true_path(case.heart, case.pose, case.scanner)]
 ]
-glue("walls", walls)
+glue("open_patients", open_patients)
 glue("open", 1e3 * np.mean(ends))
 glue("open_most", 1e3 * np.max(ends))
 for key, name in (("tasnet", TASNET), ("speckle", "speckle")):
@@ -125,7 +128,7 @@ table(
 #
 # MTE (mm) if the displacements since the given frame were replaced by the nearest polynomials of degree {glue:text}`degree` along the wall, linear across it; and if tracks were
 # closed, as speckle tracking closes its own: the distance of the last frame from the first is taken for drift, and taken out evenly in time. The true wall is not closed: breathing, and a last frame
-# just before the beat ends, leave it {glue:text}`open:.2f` mm from where it began (at most {glue:text}`open_most:.2f`; the first {glue:text}`walls` patients). Changes of the MTE: below zero, the correction helps. Speckle tracking is smooth and closed already.
+# just before the beat ends, leave it {glue:text}`open:.2f` mm from where it began (at most {glue:text}`open_most:.2f`; in the first {glue:text}`open_patients` patients). Changes of the MTE: below zero, the correction helps. Speckle tracking is smooth and closed already.
 
 # %% tags=["hide-input"]
 table(
@@ -134,6 +137,40 @@ table(
         for name in errors["mte"]
     }
 )
+
+# %% [markdown]
+# ## Strain and folds of smooth tracks
+#
+# Roughness makes a line through tracks longer, by another amount in each frame, and can turn triangles over. Peak global longitudinal strain (GLS) of tracks as they are and made smooth as above: its mean absolute error
+# from the true walls; folded films; and its mean absolute difference between two observers' drawings, which *perfect tracking* carries along with the tissue. In % strain, percent of the length at end-diastole. Empty: not judged.
+
+# %% tags=["hide-input"]
+rows["gls_error_smoothed"] = 100 * (rows.gls_smoothed - rows.gls_true).abs()
+rows["folded_smoothed"] = 100.0 * (rows.folds_smoothed > 0)
+twice = DESIGNS["HUNT-A agreement"]
+drawn = set(evidence.strains("hunt-a").tracker)
+cells = {}
+for name in [*errors["mte"], PERFECT]:
+    row = cells.setdefault(label(name), {})
+    for column, title, digits in (
+        ("gls_error", "|GLS error|", 2),
+        ("folded", "folded films (%)", 0),
+    ):
+        for end, how in (("", "as tracked"), ("_smoothed", "smooth")):
+            some = people(rows, column + end)
+            row[title, how] = told(estimate(some[name]), digits) if name in some else ""
+    for peak, how in (("gls", "as tracked"), ("gls_smoothed", "smooth")):
+        found = (
+            told(estimate(absolute(evidence.pairs(twice, name, peak=peak))))
+            if name in drawn
+            else ""
+        )
+        row["|difference| between observers", how] = found
+for column in ("folded", "folded_smoothed"):
+    glue(column, told(estimate(people(rows, column)[TASNET]), 0))
+rough, smooth = (absolute(evidence.pairs(twice, TASNET, peak=p)) for p in ("gls", "gls_smoothed"))
+glue("less_apart", told(estimate(smooth - rough)))
+table(cells)
 
 # %% tags=["hide-input"]
 archived(evidence.made)
