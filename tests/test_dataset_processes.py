@@ -77,6 +77,7 @@ def test_a_worker_that_is_killed_is_replaced(templates, whole, tmp_path):
     assert run.wait() == 0 and made(tmp_path) == whole
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(templates, whole, tmp_path):
     run = start(templates, tmp_path, "--workers", "2")
