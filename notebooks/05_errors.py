@@ -142,13 +142,14 @@ table(
 # ## Strain and folds of smooth tracks
 #
 # Roughness makes a line through tracks longer, by another amount in each frame, and can turn triangles over. Peak global longitudinal strain (GLS) of tracks as they are and made smooth as above: its mean absolute error
-# from the true walls; folded films; and its mean absolute difference between two observers' drawings, which *perfect tracking* carries along with the tissue. In % strain, percent of the length at end-diastole. Empty: not judged.
+# from the true walls; folded films; and its mean absolute difference between two observers' drawings of {glue:text}`drawn_patients` of these patients, which *perfect tracking* carries along with the tissue. In % strain, percent of the length at end-diastole. Empty: not judged.
 
 # %% tags=["hide-input"]
 rows["gls_error_smoothed"] = 100 * (rows.gls_smoothed - rows.gls_true).abs()
 rows["folded_smoothed"] = 100.0 * (rows.folds_smoothed > 0)
 twice = DESIGNS["HUNT-A agreement"]
 drawn = set(evidence.strains("hunt-a").tracker)
+glue("drawn_patients", evidence.strains("hunt-a").patient.nunique())
 cells = {}
 for name in [*errors["mte"], PERFECT]:
     row = cells.setdefault(label(name), {})

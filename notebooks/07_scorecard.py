@@ -246,7 +246,7 @@ glue("perfect_ratio", told(ratio(twice_by[PERFECT], twice_by[REFERENCE])))
 
 # %% [markdown]
 # Beside these goals: TAS-Net's tracks fold in {glue:text}`folds_a:s` % of HUNT-A's films, made smooth over the mesh in {glue:text}`folds_smoothed:s` %. Perfect tracking of the same drawings, which errs by them alone, differs between observers {glue:text}`perfect_ratio:s` times as
-# much as speckle tracking.
+# much as speckle tracking. The MyoTracker that is judged goes through a film {glue:text}`myo_iterations:s`, the paper's iterates: one that does may be nearer to TAS-Net, or before it.
 #
 # (sec-numbers)=
 # ## Numbers
